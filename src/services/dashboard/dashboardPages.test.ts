@@ -119,5 +119,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the dashboard of a servic
     await browser.postForm('/sign-in/link', { code });
     expect((await read(browser.get(path))).text).toContain('<h1>Amsterdam orders</h1>');
     expect((await browser.get('/v2/dashboard/no-such')).status).toBe(404);
+    const query = 'query ($id: ID!) { service(id: $id) { instanceId } }';
+    const removed = await ground.api.post(query, { id: own.removedServiceId });
+    const { instanceId } = (removed.data as { service: { instanceId: string } }).service;
+    expect((await browser.get(`/v2/dashboard/${instanceId}`)).status).toBe(404);
   });
 });
