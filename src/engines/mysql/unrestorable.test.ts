@@ -21,7 +21,7 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'stowage-unrestorable-'));
-    [source, target] = await Promise.all([startMysql(), startMysql()]);
+    [source, target] = await Promise.all([startMysql(), startMysql(['--disabled-storage-engines=ARCHIVE'])]);
   });
   afterEach(() => Promise.all([source, target].map((server) => server.sql('DROP DATABASE IF EXISTS made'))));
   afterAll(async () => {
@@ -164,6 +164,28 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
     await target.sql(object);
     expect((await restoreParts(engine, made(target), dumped, context())).losses).toEqual([]);
     expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+  });
+
+  test.each([
+    ['encryption', /does not support encryption of data .*'made\.t'/],
+    ['parser mecab', /does not have the full-text parser 'mecab' .*'made\.t'/],
+  ])('a restore is refused by a server without %s', async (need, message) => {
+    await create('CREATE TABLE t (a INT PRIMARY KEY)');
+    const { inventory } = await preflightOf(engine, made(source), context());
+    const [database] = inventory.databases;
+    if (database === undefined) throw new Error('The inventory has no database.');
+    const needing = { ...inventory, databases: [{ ...database, needs: { [need]: ['made.t'] } }] };
+    await expect(engine.restorePreflight(made(target), { inventory: needing }, context())).rejects.toMatchObject({
+      ...{ code: 'TARGET_UNFIT', message: expect.stringMatching(message) },
+    });
+  });
+
+  test('a restore is refused by a server that disables a storage engine of the backup', async () => {
+    await create('CREATE TABLE t (a INT) ENGINE=ARCHIVE');
+    const { inventory } = await preflightOf(engine, made(source), context());
+    await expect(engine.restorePreflight(made(target), { inventory }, context())).rejects.toMatchObject({
+      ...{ code: 'TARGET_UNFIT', help: expect.stringMatching(/disabled_storage_engines/) },
+    });
   });
 
   test.each(['sql_require_primary_key', 'sql_generate_invisible_primary_key'])(

@@ -36,7 +36,7 @@ export async function readTarget(session: Session): Promise<Target> {
     variables,
     engines: new Set(engines.map((row) => row['engine'] ?? '').filter((engine) => !disabled.has(engine))),
     collations: await collationsOf(session),
-    encrypts: plugins.length > 0 || (await hasKeyringComponent(session)),
+    encrypts: plugins.length > 0 || (session.dialect.product === 'MySQL' && (await hasKeyringComponent(session))),
   };
 }
 
@@ -48,11 +48,10 @@ async function hasKeyringComponent(session: Session): Promise<boolean> {
     );
     return rows.length > 0;
   } catch (error) {
-    // 1109 and 1146: MariaDB has no such table. 1142: the account may not read it.
+    // 1142: the account may not read it. 1146: the release has no such table.
     const number = serverErrorNumber(error);
-    if (number === 1142) return true;
-    if (number === 1109 || number === 1146) return false;
-    throw error;
+    if (number !== 1142 && number !== 1146) throw error;
+    return number === 1142;
   }
 }
 
