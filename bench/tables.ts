@@ -1,5 +1,5 @@
 /**
- * Measures backup, restore and check of a MariaDB server with very many small tables, compared with the tools alone.
+ * Measures backup, restore and check of a MariaDB or MySQL server with very many small tables, compared with the tools alone.
  * Each phase is compared with the same tool in the same run, so that a busy machine affects both in the same way. The
  * result is the ratios, not the seconds. The processor seconds of the server are those of the phase.
  */
@@ -11,25 +11,27 @@ import { parseArgs, promisify } from 'node:util';
 import { restoreBackup } from '../src/archive/restoreBackup.js';
 import { takeBackup } from '../src/archive/takeBackup.js';
 import type { TakenBackup } from '../src/archive/archive.js';
-import { createMariadbEngine } from '../src/engines/mariadb/mariadbEngine.js';
 import { filesystemDriver } from '../src/storage/filesystem/filesystemDriver.js';
-import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
 import { brief } from './brief.js';
 import { processUse } from './pipeline/processUse.js';
+import type { FamilyServer } from '../test/fixtures/servers/familyServer.js';
+import { benchedEngine } from './tables/benchedEngines.js';
 import { makeTables } from './tables/manyTables.js';
 
 const usage = `node --import @swc-node/register/esm-register bench/tables.ts [options]
 
+  --engine E    mariadb (default) or mysql
   --tables N    the number of tables, with ten rows each (default 10000)
   --rounds N    how often each one runs (default 1)
   --no-restore  only the check of the service and the backup
   --brief       only shows that it works
   --help        print this help
 
-Needs mariadb-server and zstd. Ours is the processor time of this process, without the tools.`;
+Needs zstd, and mariadb-server or the MySQL of scripts/servers/mysql-up. Ours is the processor time of this process, without the tools.`;
 
 const { values } = parseArgs({
   options: {
+    engine: { type: 'string', default: 'mariadb' },
     tables: { type: 'string', default: brief ? '60' : '10000' },
     rounds: { type: 'string', default: '1' },
     'no-restore': { type: 'boolean', default: false },
@@ -38,22 +40,14 @@ const { values } = parseArgs({
   },
 });
 
-/**
- * The servers run without fsync, because the benchmark measures work and not the time that a disk needs to confirm each
- * new file.
- */
-const serverOptions = [
-  '--innodb-buffer-pool-size=256M',
-  '--innodb-log-file-size=256M',
-  '--innodb-flush-method=nosync',
-  '--skip-sync-frm',
-];
+/** The rows of the tools alone. */
+const names = { dump: 'dump tool | zstd > file', restore: 'client < file' } as const;
 
 type Figures = { readonly seconds: number; readonly ours: number | null; readonly server: number | null };
 /** `beside`: the tool that a phase is compared with. */
 type Line = Figures & { readonly round: number; readonly name: string; readonly beside: 'dump' | 'restore' };
 
-const engine = createMariadbEngine();
+const { engine, start: startServer, dumpTool, client } = benchedEngine(values.engine);
 const signal = new AbortController().signal;
 const description = {
   ...{ installationId: 'bench', projectId: 'bench', serviceId: 'bench', serviceName: 'bench', planId: null },
@@ -66,8 +60,8 @@ else await bench(Number(values.tables), Number(values.rounds));
 async function bench(tables: number, rounds: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-bench-'));
   const closing: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const start = async (name: string): Promise<[MariadbServer, string]> => {
-    const server = await startMariadb(serverOptions);
+  const start = async (name: string): Promise<[FamilyServer, string]> => {
+    const server = await startServer();
     closing.unshift(() => server.stop());
     return [server, await optionFile(server, join(folder, `${name}.cnf`))];
   };
@@ -83,6 +77,7 @@ async function bench(tables: number, rounds: number): Promise<void> {
     print(lines);
   } finally {
     for (const close of closing) await close();
+    await engine.close();
   }
 }
 
@@ -90,17 +85,17 @@ type Round = {
   readonly folder: string;
   readonly round: number;
   readonly tables: number;
-  readonly target: readonly [MariadbServer, string] | undefined;
+  readonly target: readonly [FamilyServer, string] | undefined;
 };
 
-async function backUp(source: MariadbServer, options: string, each: Round): Promise<readonly Line[]> {
+async function backUp(source: FamilyServer, options: string, each: Round): Promise<readonly Line[]> {
   const { folder, round, tables, target } = each;
   const lines: Line[] = [];
   const add = (name: string, beside: Line['beside'], figures: Figures) =>
     lines.push({ round, name, beside, ...figures });
   const bare = join(folder, 'bare.sql.zst');
-  const dump = `mariadb-dump --defaults-file=${options} --single-transaction --routines --events --databases bench bench_2`;
-  add('mariadb-dump | zstd > file', 'dump', await shell(`${dump} | zstd -3 -q -f -o ${bare}`, source));
+  const dump = `${dumpTool} --defaults-file=${options} --single-transaction --routines --events --databases bench bench_2`;
+  add(names.dump, 'dump', await shell(`${dump} | zstd -3 -q -f -o ${bare}`, source));
 
   const check = phases(source);
   await engine.check(source.connection(), { signal, timeoutMs: 120_000 });
@@ -139,8 +134,8 @@ async function backUp(source: MariadbServer, options: string, each: Round): Prom
     for (const [phase, figures] of restoring.end()) add(`restore: ${phase}`, 'restore', figures);
     console.log(`round ${round}: ${differences.length} differences after the restore.`);
     await server.sql('DROP DATABASE bench; DROP DATABASE bench_2;');
-    const load = `zstd -dcq ${bare} | mariadb --defaults-file=${targetOptions}`;
-    add('mariadb < file', 'restore', await shell(load, server));
+    const load = `zstd -dcq ${bare} | ${client} --defaults-file=${targetOptions}`;
+    add(names.restore, 'restore', await shell(load, server));
     await server.sql('DROP DATABASE bench; DROP DATABASE bench_2;');
   }
   await storage.close();
@@ -157,10 +152,9 @@ function tellCounts({ inventory, warnings }: TakenBackup, tables: number, round:
 }
 
 function print(lines: readonly Line[]): void {
-  const tools = { dump: 'mariadb-dump | zstd > file', restore: 'mariadb < file' };
   console.table(
     lines.map(({ round, name, beside, seconds, ours, server }) => {
-      const tool = lines.find((line) => line.round === round && line.name === tools[beside]);
+      const tool = lines.find((line) => line.round === round && line.name === names[beside]);
       return {
         round,
         '': name,
@@ -174,7 +168,7 @@ function print(lines: readonly Line[]): void {
 }
 
 /** The duration and the cost of each phase. Without phases everything counts as one. */
-function phases(server: MariadbServer): {
+function phases(server: FamilyServer): {
   readonly enter: (phase: string) => Promise<void>;
   readonly end: () => readonly (readonly [string, Figures])[];
 } {
@@ -207,11 +201,11 @@ function phases(server: MariadbServer): {
   };
 }
 
-function serverSeconds({ pid }: MariadbServer): number | null {
+function serverSeconds({ pid }: FamilyServer): number | null {
   return processUse(pid)?.processor.own ?? null;
 }
 
-async function shell(command: string, server: MariadbServer): Promise<Figures> {
+async function shell(command: string, server: FamilyServer): Promise<Figures> {
   const [begin, before] = [performance.now(), serverSeconds(server)];
   await promisify(execFile)('bash', ['-c', `set -o pipefail; ${command}`]);
   const after = serverSeconds(server);
@@ -222,7 +216,7 @@ async function shell(command: string, server: MariadbServer): Promise<Figures> {
   };
 }
 
-async function optionFile(server: MariadbServer, path: string): Promise<string> {
+async function optionFile(server: FamilyServer, path: string): Promise<string> {
   const password = server.password.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
   const login = `host=127.0.0.1\nport=${server.port}\nuser=${server.username}\npassword="${password}"\n`;
   await writeFile(path, `[client]\n${login}`, { mode: 0o600 });

@@ -1,4 +1,4 @@
-import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import type { FamilyServer } from '../../test/fixtures/servers/familyServer.js';
 
 /** How many statements are sent to the server at once. */
 const atOnce = 500;
@@ -8,14 +8,13 @@ const clients = 4;
  * Creates the databases `bench` and `bench_2` with `tables` InnoDB tables of ten rows, nine of ten in `bench`. One of ten has
  * forty columns and four keys. One of fifty has a trigger, and one of fifty has a view.
  */
-export async function makeTables(server: MariadbServer, tables: number): Promise<void> {
+export async function makeTables(server: FamilyServer, tables: number): Promise<void> {
   await server.sql('CREATE DATABASE bench CHARACTER SET utf8mb4; CREATE DATABASE bench_2 CHARACTER SET utf8mb4;');
   let from = 0;
   const makeSome = async () => {
     while (from < tables) {
       const numbers = Array.from({ length: Math.min(atOnce, tables - from) }, (_, index) => from + index);
       from += atOnce;
-      // The SEQUENCE engine provides tables of numbers that belong to no database.
       await server.sql(`USE bench; ${numbers.map(statementsFor).join('\n')}`);
     }
   };
@@ -34,10 +33,12 @@ function statementsFor(number: number): string {
       PRIMARY KEY (id), KEY name (name)
     ) ENGINE=InnoDB COMMENT 'table ${number}';
     INSERT INTO ${table} (name, placed, note)
-      SELECT CONCAT('name ', seq), '2026-01-01' + INTERVAL seq DAY, REPEAT('words ', seq) FROM seq_1_to_10;
+      SELECT CONCAT('name ', seq), '2026-01-01' + INTERVAL seq DAY, REPEAT('words ', seq) FROM (${ten}) AS numbers;
     ${number % 50 === 7 ? `CREATE VIEW ${database}.view_${number} AS SELECT id, name FROM ${table};` : ''}
     ${number % 50 === 8 ? `CREATE TRIGGER ${database}.trigger_${number} BEFORE INSERT ON ${table} FOR EACH ROW SET NEW.name = TRIM(NEW.name);` : ''}`;
 }
+
+const ten = Array.from({ length: 10 }, (_, index) => `SELECT ${index + 1} AS seq`).join(' UNION ALL ');
 
 const types = [
   'INT DEFAULT 0',
