@@ -1,11 +1,11 @@
 import { StowageError } from '../errors.js';
-import type { Engine } from './engine.js';
 import type { ToolVersions } from './process/tools.js';
 
 /** The releases of a server that need a tool of at least the same release, the oldest first. */
 export type ToolReleases = { readonly tool: string; readonly releases: readonly string[] };
 
-type Needing = Pick<Engine, 'name' | 'toolReleases'>;
+/** The part of an engine that this file needs. */
+type Needing = { readonly name: string; readonly toolReleases?: ToolReleases };
 
 /** The needs that these tools meet. A job whose need is known is claimed only by a worker that meets it. */
 export function needsMetBy({ name, toolReleases }: Needing, versions: ToolVersions): readonly string[] {
