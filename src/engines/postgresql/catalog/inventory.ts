@@ -4,6 +4,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { openSessionAt, type Session, type SessionOptions } from '../session/session.js';
 import { grantsOf, type ListedDatabase } from './databases.js';
 import { normalisation, readDefinitions } from './readDefinitions.js';
+import { superuserNeedsQuery } from './superuserNeeds.js';
 import { countRows, inventoryTable, listTables, type ListedTable } from './tables.js';
 
 /** NONE: the dump counts the rows. Otherwise the server counts them, for at most this long in total. */
@@ -94,7 +95,7 @@ async function readNeeds(
   session: Session,
   { name, roles, properties }: ListedDatabase,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
-  const rows = await session.query(needsQuery);
+  const rows = [...(await session.query(needsQuery)), ...(await session.query(superuserNeedsQuery))];
   const all = [
     ...roles.map((role) => `${roleNeed}${role}`),
     ...[properties['owner'] ?? '', ...grantsOf(properties).map(({ grantor }) => grantor)].map(

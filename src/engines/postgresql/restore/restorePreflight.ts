@@ -5,6 +5,8 @@ import { extensionVersion } from '../catalog/definitionQueries.js';
 import { listDatabases } from '../catalog/databases.js';
 import { extensionNeed, tablespaceNeed } from '../catalog/inventory.js';
 import type { Session } from '../session/session.js';
+import { superuserNeed } from '../catalog/superuserNeeds.js';
+import { refuseSuperuserObjects } from './superuserObjects.js';
 import { membersWarning, missingMembers, missingRoles, refuseUncreatableRoles, rolesWarning } from './roles.js';
 
 /** Refuses a target that cannot hold the backup. Throws TARGET_EXISTS, TARGET_UNFIT or SERVICE_PRIVILEGE. */
@@ -18,6 +20,7 @@ export async function checkRestore(session: Session, { inventory }: RestoreRequi
   refuseOlderServer(session, inventory.serverVersion);
   await refuseWithoutCreate(session);
   await refuseMissingExtensions(session, needsOf(inventory, extensionNeed));
+  await refuseSuperuserObjects(session, needsOf(inventory, superuserNeed), needsOf(inventory, extensionNeed));
   await refuseMissingTablespaces(session, needsOf(inventory, tablespaceNeed));
   const missing = await missingRoles(session, inventory);
   await refuseUncreatableRoles(session, missing);
