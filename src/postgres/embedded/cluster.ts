@@ -82,7 +82,8 @@ export async function startCluster(options: {
         lines.push(line);
         if (lines.length > 50) lines.shift();
         options.onLog(line);
-        if (line.includes('database system is ready to accept connections')) resolve(true);
+        // A standby of a test accepts read-only connections.
+        if (/database system is ready to accept (?:read-only )?connections/.test(line)) resolve(true);
       });
       void ended.then(() => resolve(false));
     });

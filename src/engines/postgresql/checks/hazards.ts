@@ -85,6 +85,12 @@ const hazards: readonly { readonly query: string; readonly sentence: (names: str
       `these subscriptions are not in the backup, because only a superuser may read them: ${names}. Create them again after a restore.`,
   },
   {
+    query: `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE pg_is_in_recovery() AND c.relpersistence = 'u' AND c.relkind = 'r' AND ${userSchema} ORDER BY 1, 2`,
+    sentence: (names) =>
+      `the server is a standby, which has no rows of unlogged tables, so the backup has none either: ${names}. Back up the primary, or run ALTER TABLE … SET LOGGED.`,
+  },
+  {
     query: `SELECT DISTINCT n.nspname AS schema, c.relname AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O' AND ${userSchema} ORDER BY 1, 2`,
     sentence: (names) =>
