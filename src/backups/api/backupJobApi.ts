@@ -173,7 +173,8 @@ export class BackupJobFieldsResolver {
 
   @FieldResolver(() => BackupAccountsType, {
     nullable: true,
-    description: 'The accounts in the part `users`, for PostgreSQL in the part `globals`. Null: the backup contains no accounts.',
+    description:
+      'The accounts in the part `users`, for PostgreSQL in the part `globals`. Null: the backup contains no accounts.',
   })
   accounts(@Root() { id }: BackupJobType, @Ctx() context: RequestContext): Promise<BackupAccountsType | null> {
     return context.loaders.of(this.accountsOf).load(id);

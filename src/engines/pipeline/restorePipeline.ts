@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { startTool } from '../process/startTool.js';
 import { openKernelPipes } from './kernelPipe.js';
-import { createObserver } from './observer.js';
+import { createObserver, type Scanner } from './observer.js';
 import { startStep } from './pipelineStep.js';
 import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
 import type { StoredStep } from './storedStep.js';
@@ -34,10 +34,14 @@ export async function startRestorePipeline(
     readonly steps: readonly StoredStep[];
     /** Called once the pipes and the files of the tool exist. No process starts before it has resolved. */
     readonly mayStart?: () => Promise<unknown>;
+    /** Reads the plain bytes on their way to the tool. */
+    readonly scanner?: Scanner;
+    /** Gets each line that the scanner reports. */
+    readonly onFinding?: (line: string) => void;
   },
 ): Promise<RunningRestorePipeline> {
   const { signal, workFolder, tools } = context;
-  const observer = createObserver(tools);
+  const observer = createObserver(tools, context);
   const steps = [...[...context.steps].reverse().map((step) => step.undo(tools)), observer];
   const pipes = await openKernelPipes(workFolder, steps.length);
   try {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { StowageError } from '../../../errors.js';
 import type { Session } from '../session/session.js';
 
@@ -17,8 +18,13 @@ export type DatabaseGrant = {
   readonly grantable: boolean;
 };
 
-/** A setting of a database. `role` null: for all roles. */
-export type DatabaseSetting = { readonly role: string | null; readonly name: string; readonly value: string };
+/**
+ * A setting of a database. `role` null: for all roles. A setting of an application may hold a secret, so it has a digest
+ * instead of its value.
+ */
+export type DatabaseSetting = { readonly role: string | null; readonly name: string } & (
+  { readonly value: string } | { readonly digest: string }
+);
 
 /** The database of the server itself, which every server has. It is backed up only if a service names it. */
 export const serversOwn = 'postgres';
@@ -59,6 +65,7 @@ export async function listDatabases(
   const rows = await session.query(databasesQuery, [chosen]);
   return rows.map((row) => {
     const properties = JSON.parse(row['properties'] ?? '{}') as Record<string, string | null>;
+    properties['settings'] = withoutSecrets(properties['settings'] ?? '[]');
     return {
       name: row['name'] ?? '',
       properties: Object.fromEntries(
@@ -75,6 +82,26 @@ export function grantsOf(properties: Readonly<Record<string, string>>): readonly
 
 export function settingsOf(properties: Readonly<Record<string, string>>): readonly DatabaseSetting[] {
   return JSON.parse(properties['settings'] ?? '[]') as readonly DatabaseSetting[];
+}
+
+/**
+ * Settings with a dot belong to applications and extensions. The server knows all others, and none of them is a secret that
+ * a database or a role may set. Also accepts settings of older backups, which have all values.
+ */
+export function withoutSecrets(settings: string): string {
+  const all = JSON.parse(settings) as readonly DatabaseSetting[];
+  return JSON.stringify(
+    all.map((setting) =>
+      'value' in setting && setting.name.includes('.')
+        ? { role: setting.role, name: setting.name, digest: shortDigest(setting.value) }
+        : setting,
+    ),
+  );
+}
+
+/** It shows that two values differ, and is too short to confirm a guess of a secret. */
+function shortDigest(value: string): string {
+  return createHash('sha256').update(value).digest('hex').slice(0, 4);
 }
 
 /** Columns that only some versions have are read through `to_jsonb`: locale providers (15), ICU rules (16), datlocale (17). */

@@ -263,6 +263,18 @@ const otherObjects = [
      (SELECT string_agg(item, ', ' ORDER BY item COLLATE "C") FROM unnest(o.defaclacl) AS acl, CAST(acl AS text) AS item) AS text FROM pg_default_acl o`,
 ];
 
-export const definitionQueries: readonly string[] = [...relationParts, ...otherObjects].map(
+/**
+ * The owners, grants and comments that large objects have. It is one definition, because a database may have millions of
+ * them.
+ */
+const ofLargeObjects = (part: string, text: string) =>
+  `SELECT 'tables', 'pg_catalog', 'pg_largeobject_metadata', '${part}', string_agg(DISTINCT text, ', ') FROM (SELECT ${text} AS text FROM pg_largeobject_metadata l) AS each HAVING count(*) > 0`;
+const largeObjects = [
+  ofLargeObjects('owners', 'pg_get_userbyid(l.lomowner)'),
+  ofLargeObjects('grants', grants('l.lomacl', 'L', 'l.lomowner')),
+  ofLargeObjects('comments', `md5(obj_description(l.oid, 'pg_largeobject'))`),
+];
+
+export const definitionQueries: readonly string[] = [...relationParts, ...largeObjects, ...otherObjects].map(
   (query) => `SELECT * FROM (${query}) AS each(kind, schema, name, part, text)`,
 );

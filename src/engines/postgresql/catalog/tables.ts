@@ -14,6 +14,13 @@ export type ListedTable = {
   readonly estimate: number;
 };
 
+/** Large objects are counted like the rows of a table: this table of the system has a row for each. */
+const largeObjectsTable = { schema: 'pg_catalog', table: 'pg_largeobject_metadata' };
+export const largeObjects = {
+  ...largeObjectsTable,
+  name: qualifiedName(largeObjectsTable.schema, largeObjectsTable.table),
+};
+
 /** The tables of which pg_dump dumps a definition or rows: also those that an extension marks as its configuration. */
 export async function listTables(session: Session): Promise<readonly ListedTable[]> {
   const rows = await session.query(tablesQuery);
@@ -27,12 +34,17 @@ export async function listTables(session: Session): Promise<readonly ListedTable
 }
 
 const tablesQuery = `
+SELECT * FROM (
 SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relpages AS pages, round(c.reltuples) AS estimate
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
    AND (NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
         OR EXISTS (SELECT FROM pg_extension x WHERE c.oid = ANY (x.extconfig)))
- ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
+UNION ALL
+SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relpages AS pages, round(c.reltuples) AS estimate
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = 'pg_catalog.pg_largeobject_metadata'::regclass AND EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
+) AS all_tables ORDER BY schema COLLATE "C", name COLLATE "C"`;
 
 /** The names of the tables as an archive of pg_dump has them. Empty if the archive is in UTF-8. */
 export async function archivedNames(session: Session): Promise<ArchivedNames> {
@@ -55,7 +67,7 @@ const pageBytes = 8_192;
 /** Only ordinary tables have rows of their own. `rows` undefined: not counted. */
 export function inventoryTable(table: ListedTable, rows?: number): InventoryTable {
   const { name, relkind } = table;
-  const type = types[relkind] ?? relkind;
+  const type = name === largeObjects.name ? 'LARGE OBJECTS' : (types[relkind] ?? relkind);
   if (relkind !== 'r') return { name, rows: null, rowsEstimated: false, sizeBytes: null, type };
   const sizeBytes = table.pages * pageBytes;
   return rows === undefined

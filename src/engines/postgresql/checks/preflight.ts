@@ -26,6 +26,8 @@ export type PostgresqlPreflight = {
   /** By database. */
   readonly archivedNames: ReadonlyMap<string, ArchivedNames>;
   readonly globals: IncludedRoles['content'];
+  /** The major version of the server. */
+  readonly major: number;
   /** A database that the account may connect to, for what belongs to none. */
   readonly database: string;
 };
@@ -58,8 +60,8 @@ export async function preflightPostgresql(
       parts: partsOf(inventory, tools),
       warnings: [...warnings, ...globals.warnings],
     };
-    const { server, database } = first;
-    return { report, server, tools, archivedNames: names, globals: globals.content, database };
+    const { server, database, version } = first;
+    return { report, server, tools, archivedNames: names, globals: globals.content, major: version.major, database };
   });
 }
 

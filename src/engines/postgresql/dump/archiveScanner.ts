@@ -1,6 +1,8 @@
 import type { DumpedTable } from '../../runningDump.js';
 import type { Scanner } from '../../pipeline/observer.js';
 import { qualifiedName } from '../catalog/names.js';
+import { largeObjects } from '../catalog/tables.js';
+import { contentsReader } from './contentsReader.js';
 
 /** What the scanner has found in an archive of pg_dump. */
 export type ScannedArchive = {
@@ -12,50 +14,28 @@ export type ScannedArchive = {
 };
 
 /**
- * Reads an archive of pg_dump's format `custom` without compression: the table of contents, and the rows of each table. The
- * format is that of the versions 1.12 to 1.16 (PostgreSQL's source, pg_backup_archiver.c and pg_backup_custom.c): numbers
- * have a byte for the sign and four bytes, texts have their length first. The data of a table is the output of COPY: a line
- * a row, then `\.` and two empty lines.
+ * Reads an archive of pg_dump's format `custom` without compression: the table of contents, the rows of each table, and large
+ * objects. The data of a table is the output of COPY: a line a row, then `\.` and two empty lines.
  */
 export const archiveScanner: Scanner = {
   args: [],
   source: String.raw`
-my ($at, $mode, $minor, $entries, $left, $lines, $sum, $id, $oid, $largeObject) = (0, 'head', 0, 0, 0, 0, 0, 0, 0, 0);
-sub wants { length($buffer) >= $at + $_[0] or die "more\n" }
-sub number { wants(5); my ($sign, $n) = unpack('CV', substr($buffer, $at, 5)); $at += 5; $sign ? -$n : $n }
-sub text { my $n = number(); return undef if $n < 0; wants($n); my $text = substr($buffer, $at, $n); $at += $n; $text }
+${contentsReader}
+my ($mode, $left, $lines, $sum, $id, $oid, $largeObject) = ('contents', 0, 0, 0, 0, 0, 0);
+my ($objects, $size) = (0, 0);
 sub hex_of { defined $_[0] && $_[0] ne '' ? unpack('H*', $_[0]) : '-' }
+sub contents {
+  my $entry = next_entry();
+  return 0 unless defined $entry;
+  if ($entry eq 'unknown') { report('unknown'); $mode = 'unknown'; return 1 }
+  if ($entry eq 'end') { $mode = 'block'; return 1 }
+  my ($what, $number) = ($entry->{what}, $entry->{id});
+  report("entry $number " . ($what eq 'TABLE DATA' ? 'data ' : 'table ') . hex_of($entry->{schema}) . ' ' . hex_of($entry->{tag}))
+    if $what eq 'TABLE' || $what eq 'FOREIGN TABLE' || $what eq 'TABLE DATA';
+  report("objects $number") if $what eq 'BLOBS';
+  1;
+}
 my %steps = (
-  head => sub {
-    wants(11);
-    my ($magic, $major, $next, undef, $ints, $offsets, $format) = unpack('A5C6', substr($buffer, $at, 11));
-    if ($magic ne 'PGDMP' || $major != 1 || $next < 12 || $next > 16 || $ints != 4 || $offsets != 8 || $format != 1) {
-      report('unknown'); $mode = 'unknown'; return;
-    }
-    $minor = $next; $at += 11;
-    if ($minor >= 15) { wants(1); $at += 1 } else { number() }
-    number() for 1 .. 7;
-    text() for 1 .. 3;
-    $entries = number();
-    $mode = $entries > 0 ? 'contents' : 'block';
-  },
-  contents => sub {
-    my $entry = number();
-    number(); text(); text();
-    my ($tag, $what) = (text(), text());
-    number(); text() for 1 .. 3;
-    my $schema = text();
-    text();
-    text() if $minor >= 14;
-    number() if $minor >= 16;
-    text(); text();
-    1 while defined text();
-    wants(9); $at += 9;
-    report("entry $entry " . ($what eq 'TABLE DATA' ? 'data ' : 'table ') . hex_of($schema) . ' ' . hex_of($tag))
-      if $what eq 'TABLE' || $what eq 'FOREIGN TABLE' || $what eq 'TABLE DATA';
-    report("objects $entry") if $what eq 'BLOBS';
-    $mode = 'block' if --$entries == 0;
-  },
   block => sub {
     wants(6);
     my $type = ord substr($buffer, $at, 1); $at += 1;
@@ -64,8 +44,13 @@ my %steps = (
     die "archive: a block of the unknown type $type\n" unless $type == 1 || $largeObject;
     ($lines, $sum) = (0, 0);
     $mode = $largeObject ? 'object' : 'data';
+    1;
   },
-  object => sub { $oid = number(); $mode = 'data'; if ($oid == 0) { $mode = 'block'; report("end $id") } },
+  object => sub {
+    $oid = number(); $mode = 'data';
+    if ($oid == 0) { $mode = 'block'; report("end $id $objects $size"); ($objects, $size) = (0, 0) }
+    1;
+  },
 );
 sub data {
   my $length = length $buffer;
@@ -83,7 +68,7 @@ sub data {
     $left = unpack('V', substr($buffer, $at + 1, 4));
     $at += 5;
     next if $left;
-    report("rows $id $lines $sum") unless $largeObject;
+    if ($largeObject) { $objects++; $size += $sum; $sum = 0 } else { report("rows $id $lines $sum") }
     $mode = $largeObject ? 'object' : 'block';
     return 1;
   }
@@ -92,11 +77,8 @@ sub scan {
   while (1) {
     if ($mode eq 'unknown') { $at = length $buffer; last }
     if ($mode eq 'data') { data() ? next : last }
-    my $before = $at;
-    next if eval { $steps{$mode}->(); 1 };
-    die $@ if $@ ne "more\n";
-    $at = $before;
-    last;
+    if ($mode eq 'contents') { contents() ? next : last }
+    last unless defined whole($steps{$mode});
   }
   report('complete') if $_[0] && $mode eq 'block' && $at == length $buffer;
   pass($_[0] ? length $buffer : $at) if length $buffer;
@@ -132,6 +114,11 @@ export function scannedArchive(
       const [what, id = '', ...rest] = line.split(' ');
       if (what === 'objects' || (what === 'entry' && rest[0] === 'data')) promised.add(id);
       if (what === 'rows' || what === 'end') promised.delete(id);
+      if (what === 'end') {
+        // A newer pg_dump writes several blocks.
+        const before = tables.get(largeObjects.name);
+        found(largeObjects.name, Number(rest[0]) + (before?.rows ?? 0), Number(rest[1]) + (before?.sizeBytes ?? 0));
+      }
       if (what === 'complete') isComplete = true;
       if (what === 'unknown') isUnknown = true;
       if (what === 'entry') {

@@ -14,6 +14,7 @@ import { watchToolLocks } from '../locks/watchToolLocks.js';
 import { archivedKey, qualifiedName } from '../catalog/names.js';
 import type { PostgresqlSettings } from '../settings.js';
 import { postgresqlOutput } from '../tools/postgresqlOutput.js';
+import type { PostgresqlTools } from '../tools/postgresqlTools.js';
 import { addServiceFile, serviceArgument } from '../tools/serviceFile.js';
 import { toolProblem } from '../tools/toolProblem.js';
 import { archiveScanner, scannedArchive, type ScannedArchive } from './archiveScanner.js';
@@ -69,13 +70,13 @@ export async function startPostgresqlDump(
       const found = scanned.result();
       const failure =
         judgeDump(end, tool.name, () => toolFailure(tool.name, end.tool, lines, watched.lastWait)) ??
-        (database === undefined ? null : incomplete(found, end.tool));
+        (database === undefined ? null : incomplete(found, preflight.tools, end.tool));
       return {
         ...end.tool,
         lastLines: withoutHarmless(end.tool.lastLines),
         sizeBytes: end.observer.total().written ?? 0,
         storedSizeBytes: end.steps.at(-1)?.step.total().written ?? 0,
-        ...(database === undefined || found.isUnknown ? {} : { tables: found.tables }),
+        ...(database === undefined ? {} : { tables: found.tables }),
         warnings: watched.warnings,
         // If the tool had already succeeded before it was to be ended, its dump is complete.
         failure: failure === null ? null : (busy ?? failure),
@@ -96,7 +97,7 @@ function dumpTool(
     files,
     environment: addServiceFile(connection, server, files, {
       database: database ?? preflight.database,
-      applicationName,
+      ...{ applicationName, major: preflight.major },
     }),
     secrets: connection.password === null ? [] : [connection.password],
     filter: postgresqlOutput(),
@@ -135,8 +136,18 @@ function firstDatabase(name: string): readonly string[] {
   return /[=:]/.test(name) ? [] : [`--database=${name}`];
 }
 
-function incomplete(found: ScannedArchive, end: ToolEnd): StowageError | null {
-  if (found.isUnknown || found.isComplete) return null;
+function incomplete(found: ScannedArchive, { version }: PostgresqlTools, end: ToolEnd): StowageError | null {
+  if (found.isComplete) return null;
+  if (found.isUnknown) {
+    return new StowageError(
+      'TOOL_VERSION',
+      `pg_dump ${version} wrote an archive of a form that Stowage does not know, so the backup could not be checked.`,
+      {
+        ...toolOutput(end),
+        help: 'Update Stowage, or install the tools of a PostgreSQL up to version 18 on the worker, of which one fits the server.',
+      },
+    );
+  }
   return new StowageError('INCOMPLETE_DUMP', 'The archive of pg_dump ends in the middle.', toolOutput(end));
 }
 

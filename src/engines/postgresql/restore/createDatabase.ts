@@ -3,6 +3,7 @@ import { grantsOf, settingsOf, type DatabaseGrant, type DatabaseSetting } from '
 import { quoteName, quoteText } from '../catalog/names.js';
 import { sqlStateOf } from '../errors/serverErrors.js';
 import type { Session } from '../session/session.js';
+import type { ArchivedSetting } from './archivedSettings.js';
 
 type Properties = Readonly<Record<string, string>>;
 
@@ -34,11 +35,16 @@ async function ownsIt(session: Session, { owner }: Properties): Promise<boolean>
  * Sets what would disturb the restore itself, or open its database too early: privileges, settings of the database, its
  * connection limit, and that it is a template.
  */
-export async function finishDatabase(session: Session, name: string, properties: Properties): Promise<void> {
+export async function finishDatabase(
+  session: Session,
+  name: string,
+  properties: Properties,
+  archived: readonly ArchivedSetting[],
+): Promise<void> {
   const statements = [
     ...((await ownsIt(session, properties)) ? [] : [`REVOKE ALL ON DATABASE ${quoteName(name)} FROM CURRENT_USER`]),
     ...grantStatements(name, properties),
-    ...settingsOf(properties).map((setting) => settingStatement(name, setting)),
+    ...settingsOf(properties).map((setting) => settingStatement(name, setting, archived)),
     ...(properties['connectionLimit'] === undefined || properties['connectionLimit'] === '-1'
       ? []
       : [`ALTER DATABASE ${quoteName(name)} CONNECTION LIMIT ${Number(properties['connectionLimit'])}`]),
@@ -121,12 +127,27 @@ const lists = new Set([
   'shared_preload_libraries',
 ]);
 
-function settingStatement(database: string, { role, name, value }: DatabaseSetting): string {
+function settingStatement(database: string, setting: DatabaseSetting, archived: readonly ArchivedSetting[]): string {
+  const { role, name } = setting;
   const subject =
     role === null ? `DATABASE ${quoteName(database)}` : `ROLE ${quoteName(role)} IN DATABASE ${quoteName(database)}`;
-  const shown = lists.has(name.toLowerCase()) ? elementsOf(value).map(quoteText).join(', ') : quoteText(value);
+  const shown = 'value' in setting ? literalOf(name, setting.value) : archivedLiteral(setting, archived);
   const parameter = name.split('.').map(quoteName).join('.');
   return `ALTER ${subject} SET ${parameter} TO ${shown === '' ? "''" : shown}`;
+}
+
+function literalOf(name: string, value: string): string {
+  return lists.has(name.toLowerCase()) ? elementsOf(value).map(quoteText).join(', ') : quoteText(value);
+}
+
+/** The inventory does not have the value of a setting that may be a secret, and the archive has it. */
+function archivedLiteral(
+  { role, name }: Pick<DatabaseSetting, 'role' | 'name'>,
+  archived: readonly ArchivedSetting[],
+): string {
+  const found = archived.find((each) => each.role === role && each.name === name);
+  if (found !== undefined) return found.value;
+  throw new StowageError('TOOL_FAILED', `The archive does not have the setting '${name}' of the database.`);
 }
 
 /** `"$user", public` has the elements `$user` and `public`. */

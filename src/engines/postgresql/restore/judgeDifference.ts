@@ -1,5 +1,6 @@
 import type { Engine } from '../../engine.js';
 import type { FoundDifference, Loss } from '../../inventoryDifference.js';
+import { withoutSecrets } from '../catalog/databases.js';
 
 /** Decides whether a difference of a restored target is a loss, and what the user can do. */
 export const judgeDifference: Engine['judgeDifference'] = (difference) => {
@@ -34,6 +35,15 @@ const altered =
   'The target created the object in another way, or another session altered it later. Compare the two with psql (\\d+), and restore again when the cause is removed.';
 
 function judgeProperty({ database, part, expected, actual }: FoundDifference): Loss | null {
+  // An older backup has the values that are now left out.
+  if (
+    part === 'settings' &&
+    expected !== null &&
+    actual !== null &&
+    withoutSecrets(expected) === withoutSecrets(actual)
+  ) {
+    return null;
+  }
   // A server of another version has locales of other providers and names.
   if (expected === null || actual === null)
     return part === 'comment' && expected !== null ? lost(database, part) : null;

@@ -17,6 +17,7 @@ import { findPostgresqlTools, toolsForRestore } from '../tools/postgresqlTools.j
 import { addServiceFile, serviceArgument, valueSettings } from '../tools/serviceFile.js';
 import { toolProblem } from '../tools/toolProblem.js';
 import { analyze } from './analyze.js';
+import { readSettings, settingsScanner } from './archivedSettings.js';
 import { createDatabase, finishDatabase } from './createDatabase.js';
 import { followErrors, sectionOf } from './harmlessErrors.js';
 import { createRoles, joinOwners, missingRoles, owningRoles } from './roles.js';
@@ -50,12 +51,14 @@ export async function startPostgresqlRestore(
   const first = await withSession(target, session, undefined, async ({ server, version, database }) => {
     const installed = await findPostgresqlTools(settings.tools, context.signal);
     const written = part.tool?.version ?? source.inventory.toolVersion;
-    return { server, database, program: toolsForRestore(installed, version, written).restore };
+    const { restore: program } = toolsForRestore(installed, version, written);
+    return { server, database, program, major: version.major };
   });
   const files = createToolFiles(context.workFolder);
   const ending = new AbortController();
   const lines: string[] = [];
   let failedEntry: string | undefined;
+  const archivedProperties: string[] = [];
   const errors = followErrors((entry) => {
     failedEntry = entry;
     ending.abort(new Error('The restore has failed.'));
@@ -66,7 +69,7 @@ export async function startPostgresqlRestore(
       // Only with --verbose it prints the entry of the archive before an error.
       args: [`--dbname=${serviceArgument}`, '--no-password', '--verbose'],
       files,
-      environment: addServiceFile(target, first.server, files, { database: name, applicationName }),
+      environment: addServiceFile(target, first.server, files, { database: name, applicationName, major: first.major }),
       secrets: target.password === null ? [] : [target.password],
       filter: postgresqlOutput(),
       onLine: (line) => {
@@ -76,6 +79,7 @@ export async function startPostgresqlRestore(
     },
     {
       ...{ workFolder: context.workFolder, tools: settings.tools, steps: context.steps },
+      ...{ scanner: settingsScanner, onFinding: (hex: string) => archivedProperties.push(hex) },
       signal: AbortSignal.any([context.signal, ending.signal]),
       mayStart: async () => {
         await context.mayStart?.();
@@ -94,7 +98,7 @@ export async function startPostgresqlRestore(
     ended: running.ended.then(async (end) => {
       const failure = judge(end, lines, failedEntry, errors.areAllHarmless());
       if (failure !== null) return { ...end.tool, failure };
-      const last = await afterwards(target, first, session, name, properties);
+      const last = await afterwards(target, first.server, session, { name, properties, archived: archivedProperties });
       return { ...end.tool, failure: last };
     }),
   };
@@ -108,19 +112,28 @@ async function inSession(session: Session, work: (session: Session) => Promise<v
   }
 }
 
-/** The planner needs statistics, which an archive does not hold. */
+/**
+ * The planner needs statistics, which an archive does not hold. Settings of the database are stored in its own encoding, so
+ * the statements run in the database itself.
+ */
 async function afterwards(
   target: ServiceConnection,
-  { server, database }: { readonly server: Session['server']; readonly database: string },
+  server: Session['server'],
   options: SessionOptions,
-  name: string,
-  properties: Readonly<Record<string, string>>,
+  restored: {
+    readonly name: string;
+    readonly properties: Readonly<Record<string, string>>;
+    /** What `settingsScanner` reported. */
+    readonly archived: readonly string[];
+  },
 ): Promise<Error | null> {
+  const { name, properties, archived } = restored;
   try {
-    await inSession(await openSessionAt(target, [server], options, name), analyze);
-    await inSession(await openSessionAt(target, [server], options, database), (session) =>
-      finishDatabase(session, name, properties),
-    );
+    await inSession(await openSessionAt(target, [server], options, name), async (session) => {
+      await analyze(session);
+      const settings = await readSettings(session, archived, properties['encoding'] ?? 'UTF8');
+      await finishDatabase(session, name, properties, settings);
+    });
     return null;
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));

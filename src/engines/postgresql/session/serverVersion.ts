@@ -14,7 +14,10 @@ export async function readServerVersion(
   { host, port }: ServiceConnection,
   query: (sql: string) => Promise<readonly Row[]>,
 ): Promise<ServerVersion> {
-  const [row] = await query('SELECT version() AS version, current_setting($$server_version_num$$) AS number');
+  // A role may have a limit that ends even this query.
+  const [row] = await query(
+    'SET statement_timeout = 0; SELECT version() AS version, current_setting($$server_version_num$$) AS number',
+  );
   const number = Number(row?.['number']);
   const version = outsideText(row?.['version'] ?? '', 128);
   const major = Math.floor(number / 10_000);

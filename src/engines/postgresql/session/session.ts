@@ -10,6 +10,7 @@ import { refuseUnverifiableHost, tlsOptions } from '../../network/tls.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { asServiceError, sqlStateOf } from '../errors/serverErrors.js';
 import { loginProcessId, type PostgresqlLogin } from './postgresqlDriver.js';
+import { unlimited } from './limits.js';
 import { readServerVersion, type ServerVersion } from './serverVersion.js';
 
 export type { Row };
@@ -145,7 +146,8 @@ export async function logIn(
         throw asSessionError(connection, signal, error);
       });
     const version = await readServerVersion(connection, query);
-    await query(independentSettings);
+    const settings = [...unlimited(version.major), ...independentSettings];
+    await query(settings.map((setting) => `SET ${setting}`).join('; '));
     const loginPid = async () => (await ask(loginProcessId, [], {}))[0]?.['pid'] ?? '';
     return { server, database, version, query, loginPid, close };
   } catch (error) {
@@ -157,10 +159,7 @@ export async function logIn(
 /** Every setting that an answer may depend on, whatever the server, the database or the role sets. */
 const independentSettings = [
   "search_path = ''",
-  'statement_timeout = 0',
   'lock_timeout = 60000',
-  'idle_in_transaction_session_timeout = 0',
-  'default_transaction_read_only = off',
   "default_transaction_isolation = 'read committed'",
   'row_security = off',
   'standard_conforming_strings = on',
@@ -172,9 +171,7 @@ const independentSettings = [
   "bytea_output = 'hex'",
   // The text of a default of type money depends on it.
   "lc_monetary = 'C'",
-]
-  .map((setting) => `SET ${setting}`)
-  .join('; ');
+];
 
 /** The signal's own reason, and a defect of Stowage, are returned unchanged. */
 function asSessionError(connection: ServiceConnection, signal: AbortSignal, error: unknown): unknown {

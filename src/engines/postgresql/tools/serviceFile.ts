@@ -1,6 +1,7 @@
 import { rootCertificates } from 'node:tls';
 import { StowageError } from '../../../errors.js';
 import type { ServerAddress } from '../../network/serverAddress.js';
+import { unlimited } from '../session/limits.js';
 import type { ToolFiles } from '../../process/toolFiles.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 
@@ -10,10 +11,8 @@ export const serviceArgument = 'service=stowage';
 /** A person who restores by hand sets them too, because the values of type money are written for this locale. */
 export const valueSettings = ['lc_monetary=C', 'array_nulls=on', 'transform_null_equals=off'];
 
-const toolSettings = [
-  ...['statement_timeout=0', 'idle_in_transaction_session_timeout=0', 'default_transaction_read_only=off'],
-  ...valueSettings,
-];
+/** A restore reads dates and intervals as the archive has them, whatever the target sets. */
+const textSettings = ['datestyle=ISO', 'intervalstyle=postgres', 'bytea_output=hex', 'extra_float_digits=3'];
 
 /**
  * Adds the login of a tool to its files, and returns the environment in which the tool finds it. It is a connection service
@@ -24,7 +23,7 @@ export function addServiceFile(
   connection: ServiceConnection,
   { address }: ServerAddress,
   files: ToolFiles,
-  session: { readonly database: string; readonly applicationName: string },
+  session: { readonly database: string; readonly applicationName: string; readonly major: number },
 ): Readonly<Record<string, string>> {
   const { host, port, username, password, tls } = connection;
   const lines = [
@@ -44,7 +43,9 @@ export function addServiceFile(
   return {
     PGSERVICEFILE: files.add(`${lines.join('\n')}\n`),
     // Settings of the server, the role or the database must not change values and definitions, or end the tool.
-    PGOPTIONS: toolSettings.map((setting) => `-c ${setting}`).join(' '),
+    PGOPTIONS: [...unlimited(session.major), ...valueSettings, ...textSettings]
+      .map((setting) => `-c ${setting}`)
+      .join(' '),
     // Otherwise a login without a password uses the password file of the account that runs Stowage.
     PGPASSFILE: '/nonexistent',
     // libpq otherwise reads files of this folder.
