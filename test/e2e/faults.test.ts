@@ -47,7 +47,14 @@ const sample = [
   "Quota: the account's bytes are used up at the manifest",
   'Damage in Swift: two segments are swapped',
   "Damage in Swift: the manifest is another backup's",
-] as const;
+  ...['MYSQL', 'POSTGRESQL', 'MONGODB'].flatMap((engine) => [
+    `Engine ${engine}: backup: the dump tool: exit 1 after a whole dump`,
+    `Engine ${engine}: backup: the dump tool: loses the last bytes, exit 0`,
+    `Engine ${engine}: backup: the dump tool: hangs in the middle`,
+    `Engine ${engine}: backup: the server is gone at byte 2500000`,
+    `Engine ${engine}: restore: the restore tool: restores a half, exit 0`,
+  ]),
+];
 
 const faults = sample.map((name) => ({
   name,

@@ -24,6 +24,8 @@ import {
   type WorkerHarness,
 } from '../fixtures/workerHarness.js';
 import { digestOfDump, openSwiftHand, type ForeignHand, type SwiftHand } from './foreignHand.js';
+import { startEngineGround, type EngineGround, type OtherEngine } from './engines/engineGround.js';
+import { cleanEngineBackup } from './engines/engineTrial.js';
 import { impatient } from './impatient.js';
 import { disproveByRestoring, type Original } from './reckoning.js';
 
@@ -62,6 +64,11 @@ export type FaultBench = {
   /** The ground for a worker that reaches PostgreSQL through `postgresLine`. */
   readonly groundBehindLine: WorkerGround;
   readonly original: Original;
+  /** The servers of another engine, with a backup without a fault. They are started by the first call. */
+  engineGround(engine: OtherEngine): Promise<{ readonly ground: EngineGround; readonly cleanBackupId: string }>;
+  /** A FILESYSTEM endpoint for the backups of other engines, and its path below the root. */
+  readonly folderEndpointId: string;
+  readonly folderPath: string;
   /** A backup without a fault. */
   readonly cleanBackupId: string;
   /** A random number from 0 to 1, determined by the seed. */
@@ -108,6 +115,8 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
     targetServiceId: await harness.addService({ ...target, port: targetLine.port }),
     fileEndpointId,
     groundBehindLine: behind(harness.ground, postgresLine.port),
+    folderPath: 'engines',
+    folderEndpointId: await harness.addFolder({ path: 'engines' }),
   };
   await mkdir(join(folder, 'scratch'));
 
@@ -126,7 +135,7 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
   const original: Original = { dumpDigest: '', fingerprint: await fingerprint(source, ['shop']) };
   const worker = await startWorker();
   const cleanBackupId = await harness.queueBackup({ serviceId: ready.serviceId, fileEndpointId });
-  await harness.until(cleanBackupId, 'BackupSucceeded', 60_000);
+  await harness.until(cleanBackupId, 'BackupSucceeded', 180_000);
   await worker.stop();
   const cleanFolder = await folderOf(harness, cleanBackupId);
   const wrong = await disproveByRestoring(ready.hand, cleanFolder, original, { folder, server: target });
@@ -135,8 +144,16 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
   await ready.hand.download(`${cleanFolder}databases.sql.zst`, file);
   const { digest } = await digestOfDump(file);
 
-  return {
+  const grounds = new Map<OtherEngine, ReturnType<FaultBench['engineGround']>>();
+  const bench: FaultBench = {
     ...ready,
+    engineGround(engine) {
+      const started = grounds.get(engine) ?? openEngineGround(bench, engine);
+      grounds.set(engine, started);
+      // The next fault tries again.
+      started.catch(() => grounds.delete(engine));
+      return started;
+    },
     original: { ...original, dumpDigest: digest },
     cleanBackupId,
     startWorker,
@@ -157,7 +174,7 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
     toolsLeft: () => {
       const own = descendantsOf(process.pid)
         .map(({ name }) => name)
-        .filter((name) => !['postgres', 'mariadbd'].includes(name));
+        .filter((name) => !servers.includes(name));
       return [...own, ...startedByFaultyTools(folder)];
     },
     async deleteBackups() {
@@ -177,11 +194,30 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
     },
     async stop() {
       await harness.stop();
+      for (const ground of grounds.values())
+        await ground.then(
+          ({ ground: opened }) => opened.stop(),
+          () => undefined,
+        );
       await Promise.all([source.stop(), target.stop(), swift.stop(), storageLine.stop()]);
       await Promise.all([sourceLine.stop(), targetLine.stop(), postgresLine.stop()]);
       await rm(folder, { recursive: true, force: true });
     },
   };
+  return bench;
+}
+
+/** The servers that run below this process, and the first process of one that is being started. */
+const servers: readonly string[] = ['postgres', 'mariadbd', 'mysqld', 'mongod', 'java'];
+
+async function openEngineGround(bench: FaultBench, engine: OtherEngine) {
+  const ground = await startEngineGround(engine, bench);
+  try {
+    return { ground, cleanBackupId: await cleanEngineBackup(bench, ground) };
+  } catch (error) {
+    await ground.stop();
+    throw error;
+  }
 }
 
 /** The folder of a stored backup. */

@@ -3,6 +3,7 @@ import { cutOff } from './groups/cutOff.js';
 import { damages } from './groups/damages.js';
 import { databaseLine } from './groups/databaseLine.js';
 import { dumpTools } from './groups/dumpTools.js';
+import { engines } from './groups/engines.js';
 import { fullDisks } from './groups/fullDisks.js';
 import { fullSwift } from './groups/fullSwift.js';
 import { lateUploads } from './groups/lateUploads.js';
@@ -32,4 +33,5 @@ export const allFaults: readonly Fault[] = [
   ...fullSwift,
   ...quotas,
   ...damages,
+  ...engines,
 ];
