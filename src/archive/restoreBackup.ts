@@ -139,7 +139,7 @@ async function restorePart(
   async function* checked(): AsyncIterable<Uint8Array> {
     try {
       for await (const segment of checkedSegments(input.storage, part, { signal, onBytes: () => undefined })) {
-        for (const chunk of segment) {
+        for (let chunk = segment.shift(); chunk !== undefined; chunk = segment.shift()) {
           progress.restored(chunk.length);
           yield chunk;
         }
