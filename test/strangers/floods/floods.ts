@@ -4,6 +4,7 @@ import { aliases } from '../documents/hostileDocument.js';
 import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
 import { createProjectOfOthers, postAs, type ProjectOfOthers } from '../projectOfOthers.js';
 import { memoryOf } from '../watch.js';
+import { plainConnections } from './plainConnections.js';
 
 /** The maximum increase of the process's memory by sockets before sign-in. */
 const mostBeforeSignIn = 20 * 1024 * 1024;
@@ -12,6 +13,7 @@ const mostBeforeSignIn = 20 * 1024 * 1024;
 export const floods: readonly StrangersGroup[] = [
   { name: 'flood: 1,000 sockets before sign-in', run: (ground) => beforeSignIn(ground, 0) },
   { name: 'flood: 1,000 sockets with an unfinished frame of 1 MB', run: (ground) => beforeSignIn(ground, 500_000) },
+  { name: 'flood: 2,400 HTTP connections before sign-in', run: plainConnections },
   { name: 'flood: 100 subscriptions of 90 inventories, unread', run: unreadInventories },
   { name: 'flood: 5,000 messages that subscribe and complete', run: subscribeAndComplete },
   { name: 'flood: 20 sockets with 50 subscriptions each', run: manySubscriptions },

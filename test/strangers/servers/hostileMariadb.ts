@@ -9,6 +9,7 @@ import {
   sized,
   withHeaders,
 } from '../../fixtures/servers/mariadbPackets.js';
+import { dribble, forEver, mebibyte, randomBytes } from './endlessly.js';
 import { listening, type HostileServer } from './hostileServer.js';
 
 /** The behaviour towards one connection. `question` is the text of the client's question, after the login. */
@@ -21,7 +22,6 @@ export type Behaviour = {
 };
 
 const version = '10.11.6-MariaDB';
-const mebibyte = 1024 * 1024;
 /** A complete packet of the maximum length, which the next packet continues. */
 const fullPacket = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 1]), Buffer.alloc(0xffffff, 'x')]);
 /** A version that contains control characters and changes the direction of text. */
@@ -83,19 +83,23 @@ export const behaviours: readonly Behaviour[] = [
   },
 ];
 
-export async function startHostileMariadb({ greets, answers }: Behaviour): Promise<HostileServer> {
+/** A hostile server of MariaDB's protocol, or of MySQL's with a version of MySQL. */
+export async function startHostileMariadb(
+  { greets, answers }: Behaviour,
+  usualVersion = version,
+): Promise<HostileServer> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
-    (greets ?? ((each: Socket) => greet(each, version)))(socket);
+    (greets ?? ((each: Socket) => greet(each, usualVersion)))(socket);
     let loggedIn = false;
     socket.on('data', (data) => {
       const question = data.subarray(5).toString('latin1');
       if (!loggedIn) socket.write(withHeaders(2, okPacket));
       else if (answers !== undefined) answers(socket, question);
-      else answerVersion(socket, question, version);
+      else answerVersion(socket, question, usualVersion);
       loggedIn = true;
     });
   });
@@ -114,27 +118,6 @@ function answerVersion(socket: Socket, question: string, of: string): void {
   if (question.includes('system_variables')) socket.write(withHeaders(1, errorPacket(1109, '#42S02Unknown table')));
   else if (question.includes('VERSION()')) socket.write(withHeaders(1, ...oneColumn('version', [of])));
   else socket.write(withHeaders(1, okPacket));
-}
-
-/** Writes as fast as the other side reads, until the connection ends. */
-function forEver(socket: Socket, bytes: Buffer): void {
-  const write = (): void => {
-    while (!socket.destroyed) {
-      if (!socket.write(bytes)) {
-        socket.once('drain', write);
-        return;
-      }
-    }
-  };
-  write();
-}
-
-function dribble(socket: Socket, bytes: Buffer): void {
-  let sent = 0;
-  const timer = setInterval(() => {
-    if (socket.destroyed || sent >= bytes.length) clearInterval(timer);
-    else socket.write(bytes.subarray(sent, (sent += 1)));
-  }, 1_000);
 }
 
 function endlessRows(socket: Socket, value: string): void {
@@ -164,10 +147,4 @@ function manyColumns(socket: Socket): void {
   socket.write(withHeaders(1, Buffer.from([0xfc, 0xff, 0xff])));
   socket.write(Buffer.concat(Array.from({ length: 65_535 }, () => column)));
   socket.write(withHeaders(2, endPacket, Buffer.alloc(65_535), endPacket));
-}
-
-/** A generator with a fixed seed, so that a failure repeats. */
-function randomBytes(length: number): Buffer {
-  let state = 42;
-  return Buffer.from(Array.from({ length }, () => (state = (state * 1_103_515_245 + 12_345) & 0x7fffffff) >> 16));
 }

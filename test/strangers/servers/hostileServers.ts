@@ -2,8 +2,12 @@ import { mariadbMissing, startMariadb } from '../../fixtures/servers/mariadb.js'
 import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
 import { checkChangedBytes } from './changedBytes.js';
 import { behaviours, startHostileMariadb } from './hostileMariadb.js';
+import { mongodbBehaviours, startHostileMongodb } from './hostileMongodb.js';
+import { postgresqlBehaviours, startHostilePostgresql } from './hostilePostgresql.js';
 import type { HostileServer } from './hostileServer.js';
 import { startMutatingProxy } from './mutatingProxy.js';
+
+type Login = { readonly engine: string; readonly username: string; readonly password: string };
 
 /** How many checks run at once. */
 const atOnce = 8;
@@ -12,7 +16,7 @@ const atOnce = 8;
 async function checkAll(
   ground: StrangersGround,
   servers: readonly { readonly name: string; readonly start: () => Promise<HostileServer> }[],
-  login: { readonly username: string; readonly password: string },
+  login: Login,
 ): Promise<AttemptCount> {
   const count = new AttemptCount();
   const waiting = [...servers];
@@ -34,16 +38,11 @@ async function checkAll(
 }
 
 /** The code of the failed step, `OK`, or the unexpected answer of the API. */
-async function checkFails(
-  { url, token, ids }: StrangersGround,
-  port: number,
-  login: { readonly username: string; readonly password: string },
-): Promise<string> {
+async function checkFails({ url, token, ids }: StrangersGround, port: number, login: Login): Promise<string> {
   const query = 'mutation ($input: ServiceInput!) { validateService(input: $input) { ok steps { code } } }';
   const input = {
     projectId: ids.projectIds[0],
     name: 'stranger',
-    engine: 'MARIADB',
     host: '127.0.0.1',
     port,
     ...login,
@@ -63,19 +62,27 @@ async function checkFails(
   return failure ?? answer.errors?.[0]?.extensions?.code ?? (response.ok ? 'OK' : String(response.status));
 }
 
+function hostile<Behaviour extends { readonly name: string }>(
+  engine: string,
+  all: readonly Behaviour[],
+  start: (behaviour: Behaviour) => Promise<HostileServer>,
+): StrangersGroup {
+  return {
+    name: `hostile database servers: ${engine}`,
+    run: (ground) => {
+      const chosen = ground.all ? all : all.filter((_, index) => index % 4 === ground.seed % 4);
+      const servers = chosen.map((behaviour) => ({ name: behaviour.name, start: () => start(behaviour) }));
+      return checkAll(ground, servers, { engine, username: 'backup', password: 'p' });
+    },
+  };
+}
+
 /** Checks of services with a hostile server, and of a real server whose bytes are changed on the way. */
 export const hostileServers: readonly StrangersGroup[] = [
-  {
-    name: 'hostile database servers',
-    run: (ground) => {
-      const chosen = ground.all ? behaviours : behaviours.filter((_, index) => index % 4 === ground.seed % 4);
-      const servers = chosen.map((behaviour) => ({
-        name: behaviour.name,
-        start: () => startHostileMariadb(behaviour),
-      }));
-      return checkAll(ground, servers, { username: 'backup', password: 'p' });
-    },
-  },
+  hostile('MARIADB', behaviours, startHostileMariadb),
+  hostile('MYSQL', behaviours, (behaviour) => startHostileMariadb(behaviour, '8.0.36')),
+  hostile('POSTGRESQL', postgresqlBehaviours, startHostilePostgresql),
+  hostile('MONGODB', mongodbBehaviours, startHostileMongodb),
   {
     name: 'a database server with changed bytes',
     missing: mariadbMissing,
@@ -90,7 +97,7 @@ export const hostileServers: readonly StrangersGroup[] = [
             name: `is changed with seed ${seed}`,
             start: () => startMutatingProxy(server.port, seed),
           })),
-          { username: server.username, password: server.password },
+          { engine: 'MARIADB', username: server.username, password: server.password },
         );
         const rest = seeds.filter((seed) => !throughApi.includes(seed));
         count.addAll(
