@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { RawJson } from '../../server/budget/rawJson.js';
 import { pageRequest, type Page, type PageArguments } from '../../server/page.js';
 import { selectPage, type PageSelection } from '../../server/selectPage.js';
 import type { Condition } from '../../server/tableReader.js';
@@ -35,15 +36,20 @@ export async function findInventories(
   return ids.map((id) => byId.get(id) ?? { inventory: null, bytes: 0 });
 }
 
-/** Reads the inventory of one backup. An inventory of more than `mostBytes` is not read. */
-export async function findInventory(manager: EntityManager, id: string, mostBytes: number): Promise<ReadInventory> {
-  const [row] = await manager.query<{ inventory: unknown; bytes: number }[]>(
-    `SELECT CASE WHEN octet_length(inventory::text) <= $2 THEN inventory END AS inventory,
+/** Reads the inventory of one backup as its text. An inventory of more than `mostBytes` is not read. */
+export async function findInventory(
+  manager: EntityManager,
+  id: string,
+  mostBytes: number,
+): Promise<{ readonly inventory: RawJson | null; readonly bytes: number }> {
+  const [row] = await manager.query<{ inventory: string | null; bytes: number }[]>(
+    `SELECT CASE WHEN octet_length(inventory::text) <= $2 THEN inventory::text END AS inventory,
        coalesce(octet_length(inventory::text), 0) AS bytes
      FROM backup_jobs WHERE id = $1`,
     [id, mostBytes],
   );
-  return row ?? { inventory: null, bytes: 0 };
+  const { inventory = null, bytes = 0 } = row ?? {};
+  return { inventory: inventory === null ? null : new RawJson(inventory), bytes };
 }
 
 /**

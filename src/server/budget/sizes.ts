@@ -1,3 +1,5 @@
+import { RawJson } from './rawJson.js';
+
 /**
  * The bytes that a value takes as JSON, about: the UTF-8 of its texts, without the escapes inside them. It stops counting
  * at `most`, so that a huge value costs no more time than one that is just too large.
@@ -21,6 +23,7 @@ export function jsonBytes(value: unknown, most: number = Infinity): number {
 
 function bytesOfObject(value: object, most: number): number {
   if (value instanceof Date) return 26;
+  if (value instanceof RawJson) return Buffer.byteLength(value.text);
   let bytes = 2;
   if (Array.isArray(value)) {
     for (const item of value) {
