@@ -25,7 +25,7 @@ import {
 } from '../fixtures/workerHarness.js';
 import { digestOfDump, openSwiftHand, type ForeignHand, type SwiftHand } from './foreignHand.js';
 import { startEngineGround, type EngineGround, type OtherEngine } from './engines/engineGround.js';
-import { cleanEngineBackup } from './engines/engineTrial.js';
+import { cleanEngineBackup, type CleanBackup } from './engines/engineTrial.js';
 import { impatient } from './impatient.js';
 import { disproveByRestoring, type Original } from './reckoning.js';
 
@@ -65,7 +65,7 @@ export type FaultBench = {
   readonly groundBehindLine: WorkerGround;
   readonly original: Original;
   /** The servers of another engine, with a backup without a fault. They are started by the first call. */
-  engineGround(engine: OtherEngine): Promise<{ readonly ground: EngineGround; readonly cleanBackupId: string }>;
+  engineGround(engine: OtherEngine): Promise<{ readonly ground: EngineGround; readonly clean: CleanBackup }>;
   /** A FILESYSTEM endpoint for the backups of other engines, and its path below the root. */
   readonly folderEndpointId: string;
   readonly folderPath: string;
@@ -213,7 +213,7 @@ const servers: readonly string[] = ['postgres', 'mariadbd', 'mysqld', 'mongod', 
 async function openEngineGround(bench: FaultBench, engine: OtherEngine) {
   const ground = await startEngineGround(engine, bench);
   try {
-    return { ground, cleanBackupId: await cleanEngineBackup(bench, ground) };
+    return { ground, clean: await cleanEngineBackup(bench, ground) };
   } catch (error) {
     await ground.stop();
     throw error;

@@ -49,18 +49,21 @@ export async function tryEngineBackup(bench: FaultBench, ground: EngineGround, f
   return trialOf(ended, problems);
 }
 
+/** A backup without a fault, and what the source held. A fault of an earlier trial may have changed the source since. */
+export type CleanBackup = { readonly id: string; readonly contents: string };
+
 /** Restores the clean backup of the ground under the fault, and compares the target if it is reported as a success. */
 export async function tryEngineRestore(
   bench: FaultBench,
   ground: EngineGround,
-  cleanBackupId: string,
+  clean: CleanBackup,
   fault: EngineFault,
 ): Promise<Trial> {
   const stallMs = fault.expects.includes('STALLED') ? stallTimeoutMs : patientMs;
-  const queue = () => bench.harness.queueRestore(cleanBackupId, ground.targetServiceId, 1, stallMs, ground.name);
+  const queue = () => bench.harness.queueRestore(clean.id, ground.targetServiceId, 1, stallMs, ground.name);
   try {
     const { id, ended, problems } = await underFault(bench, ground, fault, queue, restoreEnd);
-    if (ended?.status === 'SUCCEEDED' && (await ground.contents('target')) !== (await ground.contents('source'))) {
+    if (ended?.status === 'SUCCEEDED' && (await ground.contents('target')) !== clean.contents) {
       problems.push({ kind: 'FALSE_SUCCESS', what: 'the target differs from the source' });
     }
     const started = (await bench.harness.eventsOf(id)).some(({ type }) => type === 'RestoreToolStarted');
@@ -76,8 +79,8 @@ export async function tryEngineRestore(
   }
 }
 
-/** Takes a backup without a fault, restores it, and compares. Returns its id. */
-export async function cleanEngineBackup(bench: FaultBench, ground: EngineGround): Promise<string> {
+/** Takes a backup without a fault, restores it, and compares. */
+export async function cleanEngineBackup(bench: FaultBench, ground: EngineGround): Promise<CleanBackup> {
   const queue = () =>
     bench.harness.queueBackup({
       ...{ serviceId: ground.serviceId, fileEndpointId: bench.folderEndpointId, engine: ground.name },
@@ -85,7 +88,8 @@ export async function cleanEngineBackup(bench: FaultBench, ground: EngineGround)
     });
   const { id, ended, problems } = await underFault(bench, ground, { expects: ['SUCCEEDED'] }, queue, backupEnd);
   const restored = ended?.status === 'SUCCEEDED' ? await restoreWithoutFault(bench, ground, id) : undefined;
-  if (problems.length === 0 && restored?.contents === (await ground.contents('source'))) return id;
+  const contents = await ground.contents('source');
+  if (problems.length === 0 && contents !== undefined && restored?.contents === contents) return { id, contents };
   const what = [...problems, restored?.problem].map((problem) => problem?.what ?? '').join('; ');
   throw new Error(`Without any fault the backup of ${ground.name} is wrong: ${what}`);
 }

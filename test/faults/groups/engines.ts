@@ -108,9 +108,9 @@ function on(engine: OtherEngine, what: 'backup' | 'restore', all: readonly Named
     .map(([name, fault]) => ({
       ...{ group: `Engine ${engine}`, name: `${what}: ${name}`, missing: missing[engine] },
       attempt: async (bench) => {
-        const { ground, cleanBackupId } = await bench.engineGround(engine);
+        const { ground, clean } = await bench.engineGround(engine);
         if (what === 'backup') return tryEngineBackup(bench, ground, fault);
-        return tryEngineRestore(bench, ground, cleanBackupId, fault);
+        return tryEngineRestore(bench, ground, clean, fault);
       },
     }));
 }
