@@ -1,6 +1,7 @@
 import { StowageError } from '../../../errors.js';
 import type { Definitions } from '../definitions/readDefinitions.js';
 import { generatedExpression } from '../definitions/expressions.js';
+import { rowModes } from '../dump/rowModes.js';
 import { quoteName } from '../privileges/grants.js';
 import { listed } from './listed.js';
 import { uniqueKeys } from './lostValues.js';
@@ -36,7 +37,8 @@ type Suspect = {
 export async function findComputedAnew(session: Session, definitions: Definitions): Promise<readonly string[]> {
   const found = suspects(definitions, session.dialect.expressions);
   if (found.length === 0) return [];
-  return computedAsRestored(session, (settings) => searchAll(session, found, settings));
+  const modes = rowModes(definitions, session.dialect.product);
+  return computedAsRestored(session, (settings) => searchAll(session, found, settings), modes);
 }
 
 async function searchAll(

@@ -13,6 +13,7 @@ import { warnOfDirectories, warnOfSequencesElsewhere } from '../definitions/need
 import { refuseUnrestorable } from '../definitions/refuseUnrestorable.js';
 import { withDefinitions } from '../definitions/withDefinitions.js';
 import { findComputedAnew } from './computedAnew.js';
+import { warnOfIgnoredOptions } from './ignoredOptions.js';
 import { findForeignFolders, warnOfForeignFolders } from '../catalog/foreignFolders.js';
 import { listInventory, type Counts } from '../catalog/inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
@@ -23,6 +24,7 @@ import { warnOfHiddenSessions } from '../privileges/optionalPrivileges.js';
 import { readGrants, refuseMissingDumpPrivileges } from '../privileges/privileges.js';
 import { includedAccounts, withAccounts } from '../privileges/includedAccounts.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
+import { rowModes } from '../dump/rowModes.js';
 import { listDatabases, selectDatabases } from '../catalog/selection.js';
 import { recordedSettings } from '../session/serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
@@ -51,6 +53,8 @@ export type FamilyPreflight = {
   readonly texts: readonly ProgramText[];
   /** Statements that follow the databases. */
   readonly lastStatements: readonly string[];
+  /** See `rowModes`. */
+  readonly rowModes: readonly string[];
   /** The dump tool for this server. */
   readonly program: string;
   /** The content of the part `users`. It may contain hashes of passwords. Undefined: there is no such part. */
@@ -87,7 +91,8 @@ export async function preflightServer(
       toolVersion,
       { others },
     );
-    const circumstances = { nameCase: inventory.nameCase, escapesDatabases: dialect.escapesDatabases };
+    const { escapesDatabases, product } = dialect;
+    const circumstances = { nameCase: inventory.nameCase, escapesDatabases, product };
     await refuseUnrestorable({ catalog, definitions }, circumstances, async () => {
       const now = await readNames(session, chosen);
       return { catalog: now, definitions: await readDefinitions(session, now) };
@@ -120,11 +125,15 @@ export async function preflightServer(
         ...warnings,
         ...warnOfSequencesElsewhere(inventory),
         ...warnOfDirectories(inventory),
+        ...warnOfIgnoredOptions(definitions),
         ...warnOfImpatientServer(session.found),
       ],
     };
     const lastStatements = await dialect.statementsAfterDump(session, catalog);
-    return { report, server: session.server, texts, lastStatements, program: dump, users: accounts?.statements };
+    return {
+      ...{ report, server: session.server, texts, lastStatements, program: dump, users: accounts?.statements },
+      rowModes: rowModes(definitions, dialect.product),
+    };
   });
 }
 

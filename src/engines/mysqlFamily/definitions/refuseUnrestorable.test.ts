@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { preflightOf } from '../../../../test/fixtures/dumpAndRestore.js';
+import { preflightOf, restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
 import { anySession } from '../../../../test/fixtures/mariadbSession.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -39,12 +39,14 @@ describeWith(
       await rm(folder, { recursive: true, force: true });
     });
 
+    const context = () => ({ workFolder: folder, signal: new AbortController().signal });
     const preflight = (server: MariadbServer, databases: readonly string[] | null = null): Promise<PreflightReport> =>
-      preflightOf(engine, server.connection({ databases }), {
-        workFolder: folder,
-        signal: new AbortController().signal,
-      });
+      preflightOf(engine, server.connection({ databases }), context());
 
+    const parent =
+      'CREATE DATABASE d; USE d; CREATE TABLE a (`x y` VARCHAR(9), z INT, KEY k (`x y`, z)) CHARACTER SET latin1;';
+    const child =
+      'CREATE TABLE c (b VARCHAR(20), i INT, CONSTRAINT `f``1` FOREIGN KEY (b, i) REFERENCES a (`x y`, z)) CHARACTER SET latin1;';
     const table = 'CREATE DATABASE d; USE d; CREATE TABLE t (a INT, `the b` INT, c INT);';
 
     test.each<[what: string, statements: string, message: RegExp, help: RegExp, repair: string]>([
@@ -95,6 +97,60 @@ ALTER TABLE t DROP COLUMN "the b";`,
         /DROP EVENT `it's`\.`e`;/,
         "DROP EVENT `it's`.`e`;",
       ],
+      [
+        'a foreign key whose referenced columns lost their index',
+        `${parent} ${child} SET foreign_key_checks = 0; ALTER TABLE a DROP KEY k;`,
+        /foreign key 'f`1' of the table d\.c: no index of d\.a begins with the columns that it refers to.*1005/,
+        /ALTER TABLE `d`\.`a` ADD INDEX \(`x y`, `z`\); .*ALTER TABLE `d`\.`c` DROP FOREIGN KEY `f``1`;/,
+        'ALTER TABLE d.a ADD INDEX (`x y`, z);',
+      ],
+      [
+        'a foreign key of which only the beginning of a column is still indexed',
+        `${parent} ${child} SET foreign_key_checks = 0; ALTER TABLE a DROP KEY k, ADD KEY k (\`x y\`(3), z);`,
+        /foreign key 'f`1' .*no index of d\.a/,
+        /ADD INDEX/,
+        'ALTER TABLE d.c DROP FOREIGN KEY `f``1`;',
+      ],
+      [
+        'a foreign key into its own table without an index',
+        `CREATE DATABASE d; USE d; CREATE TABLE c (id INT, of INT, KEY k (id), CONSTRAINT f FOREIGN KEY (of) REFERENCES c (id));
+         SET foreign_key_checks = 0; ALTER TABLE c DROP KEY k;`,
+        /foreign key 'f' of the table d\.c: no index of d\.c/,
+        /ADD INDEX \(`id`\)/,
+        'ALTER TABLE d.c ADD INDEX (id);',
+      ],
+      [
+        'a foreign key to a table that was created anew with another collation',
+        `${parent} ${child} SET foreign_key_checks = 0; DROP TABLE a;
+         CREATE TABLE a (\`x y\` VARCHAR(9) COLLATE latin1_bin, z INT, KEY k (\`x y\`, z)) CHARACTER SET latin1;`,
+        /the column 'b' is text in latin1_swedish_ci, and the column that it refers to is text in latin1_bin/,
+        /the same type and collation/,
+        'ALTER TABLE d.c DROP FOREIGN KEY `f``1`;',
+      ],
+      [
+        'a foreign key to a column that is gone',
+        `${parent} ${child} SET foreign_key_checks = 0; DROP TABLE a; CREATE TABLE a (z INT PRIMARY KEY);`,
+        /foreign key 'f`1' of the table d\.c: it refers to the column 'x y', which d\.a no longer has/,
+        /^Drop the foreign key: ALTER TABLE `d`\.`c` DROP FOREIGN KEY `f``1`; Then/,
+        'ALTER TABLE d.c DROP FOREIGN KEY `f``1`;',
+      ],
+      [
+        'a foreign key to a table of an earlier database that was created anew with another type',
+        `CREATE DATABASE b; CREATE TABLE b.z (id INT PRIMARY KEY); CREATE DATABASE d; USE d;
+         CREATE TABLE a (of INT, CONSTRAINT f FOREIGN KEY (of) REFERENCES b.z (id));
+         SET foreign_key_checks = 0; DROP TABLE b.z; CREATE TABLE b.z (id INT UNSIGNED PRIMARY KEY);`,
+        /the column 'of' is int, and the column that it refers to is int unsigned/,
+        /DROP FOREIGN KEY `f`/,
+        'ALTER TABLE d.a DROP FOREIGN KEY f;',
+      ],
+      [
+        'partitions that only a session with another sql_mode can open',
+        `CREATE DATABASE d; USE d; SET sql_mode = 'NO_UNSIGNED_SUBTRACTION'; CREATE TABLE t (a INT UNSIGNED)
+         PARTITION BY RANGE (a - 10) (PARTITION p VALUES LESS THAN (-5), PARTITION q VALUES LESS THAN MAXVALUE); INSERT INTO t VALUES (1);`,
+        /table d\.t: its partitions subtract.*1563/,
+        /Make the column of the partitions signed/,
+        'ALTER TABLE d.t REMOVE PARTITIONING;',
+      ],
     ])('%s', async (_what, statements, message, help, repair) => {
       await distinct.sql(statements);
       await expect(preflight(distinct)).rejects.toMatchObject({
@@ -126,6 +182,22 @@ CREATE TRIGGER i BEFORE UPDATE ON v FOR EACH ROW SET @since = OLD.row_start, @un
       expect(inventory.databases[0]?.objects['triggers']).toEqual(['g', 'h', 'i']);
     });
 
+    test('A backup accepts foreign keys that a restore can create: to later tables, other engines, partitions and part of an index', async () => {
+      await distinct.sql(`${table} SET foreign_key_checks = 0;
+        CREATE TABLE a (id INT PRIMARY KEY, x INT, y VARCHAR(9) COLLATE utf8mb4_bin, KEY (x)) CHARACTER SET utf8mb4;
+        CREATE TABLE b (x INT, id INT, y VARCHAR(99) COLLATE utf8mb4_bin, z VARCHAR(9)) CHARACTER SET utf8mb4;
+        ALTER TABLE a ADD KEY (y, x); ALTER TABLE b ADD FOREIGN KEY (x, id) REFERENCES a (x, id), ADD FOREIGN KEY (Y) REFERENCES a (Y);
+        CREATE TABLE z (id INT, KEY k (id)); CREATE TABLE c (id INT, FOREIGN KEY (id) REFERENCES z (id)); ALTER TABLE z DROP KEY k;
+        CREATE TABLE e (id INT PRIMARY KEY); CREATE TABLE f (id INT, FOREIGN KEY (id) REFERENCES e (id)); DROP TABLE e; CREATE TABLE e (x INT) ENGINE=MyISAM;
+        CREATE TABLE g (id INT PRIMARY KEY); CREATE TABLE h (id INT, FOREIGN KEY (id) REFERENCES g (id)); DROP TABLE g; CREATE TABLE g (id BIGINT) PARTITION BY HASH (id);
+        CREATE TABLE i (id INT, FOREIGN KEY (id) REFERENCES nowhere (id));`);
+      const taken = await takeDump(engine, distinct.connection({ databases: ['d'] }), context());
+      expect(taken.failure).toBeNull();
+      await expect(restoreDump(engine, folding.connection(), taken, context())).resolves.toMatchObject({
+        databases: [{ name: 'd' }],
+      });
+    });
+
     test('A backup accepts an object that was changed between two queries of the preflight', async () => {
       await distinct.sql(`${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.c;`);
       const context = { signal: new AbortController().signal, ...anySession() };
@@ -144,7 +216,7 @@ CREATE TRIGGER i BEFORE UPDATE ON v FOR EACH ROW SET @since = OLD.row_start, @un
         // The triggers and sequences as they were before the change, and the tables as they are after it.
         const mixed = { catalog: before.catalog, definitions: new Map([['d', { ...own, tables: altered.tables }]]) };
         const { inventory } = await preflight(distinct);
-        const circumstances = { ...inventory, escapesDatabases: false };
+        const circumstances = { ...inventory, escapesDatabases: false, product: 'MariaDB' as const };
         await expect(refuseUnrestorable(mixed, circumstances, () => Promise.resolve(mixed))).rejects.toThrow(
           /trigger d\.g: .*table d\.t: .*'d\.s', which does not exist/,
         );

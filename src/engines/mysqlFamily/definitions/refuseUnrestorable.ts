@@ -2,17 +2,20 @@ import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../inventory.js';
 import type { Names, Named } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
+import type { Product } from '../errors/wayOut.js';
+import { brokenForeignKeys } from './brokenForeignKeys.js';
 import { generatedExpression } from './expressions.js';
 import { sequencesInDefaults } from './needs.js';
 import type { Definitions, TriggerTexts } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
-
-type Problem = { readonly object: string; readonly why: string; readonly help: string };
+import { subtractsFromUnsigned } from './unsignedDifference.js';
+import type { Unrestorable } from './unrestorable.js';
 
 export type Circumstances = {
   readonly nameCase?: Inventory['nameCase'] | undefined;
   /** See `Dialect`. */
   readonly escapesDatabases: boolean;
+  readonly product: Product;
 };
 
 /** The catalog and the definitions of one server, read one after the other. A definition may change in between. */
@@ -25,14 +28,12 @@ export type Read = { readonly catalog: Names; readonly definitions: Definitions 
  */
 export async function refuseUnrestorable(
   found: Read,
-  { nameCase, escapesDatabases }: Circumstances,
+  circumstances: Circumstances,
   readAgain: () => Promise<Read>,
 ): Promise<void> {
-  const suspected = problemsOf(found, { nameCase, escapesDatabases });
+  const suspected = problemsOf(found, circumstances);
   if (suspected.length === 0) return;
-  const again = new Set(
-    problemsOf(await readAgain(), { nameCase, escapesDatabases }).map(({ object, why }) => `${object}: ${why}`),
-  );
+  const again = new Set(problemsOf(await readAgain(), circumstances).map(({ object, why }) => `${object}: ${why}`));
   const problems = suspected.filter(({ object, why }) => again.has(`${object}: ${why}`));
   if (problems.length === 0) return;
   const shown = problems.slice(0, 10).map(({ object, why }) => `${object}: ${why}`);
@@ -44,15 +45,20 @@ export async function refuseUnrestorable(
   });
 }
 
-function problemsOf({ catalog, definitions }: Read, { nameCase, escapesDatabases }: Circumstances): readonly Problem[] {
+function problemsOf(
+  { catalog, definitions }: Read,
+  { nameCase, escapesDatabases, product }: Circumstances,
+): readonly Unrestorable[] {
   return [
     ...(escapesDatabases ? undumpableDatabases(catalog) : eventsInUndumpableDatabases(catalog)),
     ...endlessEvents(definitions),
     ...brokenTriggers(catalog, definitions),
-    ...tablesWithoutValues(definitions),
+    ...(product === 'MySQL' ? tablesWithoutValues(definitions) : []),
     ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
     ...lateSequences(catalog, definitions),
     ...checkOptionsOnLaterViews(catalog),
+    ...brokenForeignKeys(catalog, definitions),
+    ...partitionsBelowZero(definitions),
   ];
 }
 
@@ -60,7 +66,7 @@ function problemsOf({ catalog, definitions }: Read, { nameCase, escapesDatabases
 const escaped = ["'", '"', '\\', '\n', '\r', '\0', '\u001a'];
 
 /** MySQL's tool escapes the name of every database before it selects it, and so ends with error 1049. */
-function undumpableDatabases(catalog: Names): readonly Problem[] {
+function undumpableDatabases(catalog: Names): readonly Unrestorable[] {
   return catalog.databases
     .filter(({ name }) => escaped.some((sign) => name.includes(sign)))
     .map(({ name }) => ({
@@ -71,7 +77,7 @@ function undumpableDatabases(catalog: Names): readonly Problem[] {
 }
 
 /** The tool escapes the name of the database before it lists the events, and so ends with error 1049. */
-function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
+function eventsInUndumpableDatabases(catalog: Names): readonly Unrestorable[] {
   const undumpable = catalog.databases
     .map(({ name }) => name)
     .filter((name) => escaped.some((sign) => name.includes(sign)));
@@ -95,7 +101,7 @@ function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
 /**
  * The tool searches for a delimiter that the event does not contain. If it contains `;;`, the search never ends.
  */
-function endlessEvents(definitions: Definitions): readonly Problem[] {
+function endlessEvents(definitions: Definitions): readonly Unrestorable[] {
   return [...definitions.values()].flatMap(({ events }) =>
     events
       .filter(({ texts }) => texts.some((text) => text.includes(';;')))
@@ -107,16 +113,16 @@ function endlessEvents(definitions: Definitions): readonly Problem[] {
   );
 }
 
-/** The dump of such a table has rows without values, and no server can read them (1064). */
-function tablesWithoutValues(definitions: Definitions): readonly Problem[] {
+/** The dump of such a table has rows without values. MariaDB reads them, and MySQL does not (1064). */
+function tablesWithoutValues(definitions: Definitions): readonly Unrestorable[] {
   return [...definitions].flatMap(([database, { tables }]) =>
-    [...tables].flatMap(([table, { parts }]): readonly Problem[] => {
+    [...tables].flatMap(([table, { parts }]): readonly Unrestorable[] => {
       const columns = [...parts].filter(([part]) => part.startsWith('column '));
       if (columns.length === 0 || columns.some(([, text]) => generatedExpression(text) === undefined)) return [];
       return [
         {
           object: `table ${database}.${table}`,
-          why: 'all its columns are generated, and no server can read rows without values (error 1064)',
+          why: 'all its columns are generated, and MySQL cannot read rows without values (error 1064)',
           help: `Add a column that is not generated, or drop the table ${quoteName(database)}.${quoteName(table)}.`,
         },
       ];
@@ -128,10 +134,10 @@ function tablesWithoutValues(definitions: Definitions): readonly Problem[] {
  * The trigger uses `NEW.c`, but the table no longer has a column c: every INSERT fails, and so does CREATE TRIGGER
  * (1054).
  */
-function brokenTriggers(catalog: Names, definitions: Definitions): readonly Problem[] {
+function brokenTriggers(catalog: Names, definitions: Definitions): readonly Unrestorable[] {
   return catalog.databases.flatMap(({ name: database }) => {
     const own = definitions.get(database);
-    return (own?.triggers ?? []).flatMap((trigger): readonly Problem[] => {
+    return (own?.triggers ?? []).flatMap((trigger): readonly Unrestorable[] => {
       const parts = own?.tables.get(trigger.table)?.parts;
       if (parts === undefined) return [];
       const columns = new Set([...[...parts.keys()].flatMap(columnIn), ...hiddenColumns(parts)]);
@@ -178,7 +184,7 @@ function referencedColumns({
 const beforeTable = /^(from|join|into|update|table|call|ignore)$/i;
 
 /** A server that folds names shows the text of one of two such triggers for both. So the dump contains it twice. */
-function triggersOfOneName(catalog: Names): readonly Problem[] {
+function triggersOfOneName(catalog: Names): readonly Unrestorable[] {
   const seen = new Set<string>();
   return catalog.triggers.flatMap((trigger) => {
     const key = qualified(trigger).toLowerCase();
@@ -200,11 +206,11 @@ function triggersOfOneName(catalog: Names): readonly Problem[] {
  * The dump creates the sequences of a database before its tables, and one database after the other. So a sequence of a
  * later database is missing (1146).
  */
-function lateSequences(catalog: Names, definitions: Definitions): readonly Problem[] {
+function lateSequences(catalog: Names, definitions: Definitions): readonly Unrestorable[] {
   const order = new Map(catalog.databases.map(({ name }, index) => [name.toLowerCase(), index]));
   const there = new Set(catalog.sequences.map((sequence) => qualified(sequence).toLowerCase()));
   return catalog.databases.flatMap(({ name: database }, index) =>
-    sequencesInDefaults(database, definitions.get(database)).flatMap(({ table, sequence }): readonly Problem[] => {
+    sequencesInDefaults(database, definitions.get(database)).flatMap(({ table, sequence }): readonly Unrestorable[] => {
       const place = order.get(sequence.database.toLowerCase());
       if (place === undefined) return [];
       const object = `table ${database}.${table}`;
@@ -231,7 +237,7 @@ function lateSequences(catalog: Names, definitions: Definitions): readonly Probl
 }
 
 /** When the view is created, the other view is still a stand-in, which allows no CHECK OPTION (1368). */
-function checkOptionsOnLaterViews(catalog: Names): readonly Problem[] {
+function checkOptionsOnLaterViews(catalog: Names): readonly Unrestorable[] {
   return catalog.views
     .filter(({ withCheckOption }) => withCheckOption)
     .flatMap((view) => {
@@ -250,6 +256,24 @@ function checkOptionsOnLaterViews(catalog: Names): readonly Problem[] {
         },
       ];
     });
+}
+
+/** Only a session with NO_UNSIGNED_SUBTRACTION can open such a table (1563). The dump tool sets its own sql_mode. */
+function partitionsBelowZero(definitions: Definitions): readonly Unrestorable[] {
+  return [...definitions].flatMap(([database, { tables }]) =>
+    [...tables]
+      .filter(([, { parts }]) => {
+        const partitions = parts.get('partitions') ?? '';
+        return (
+          /VALUES (?:LESS THAN|IN) \((?:[^)']*,)?-/.test(partitions) && subtractsFromUnsigned({ parts }, partitions)
+        );
+      })
+      .map(([table]) => ({
+        object: `table ${database}.${table}`,
+        why: 'its partitions subtract from an UNSIGNED column and have negative limits, so only a session with the sql_mode NO_UNSIGNED_SUBTRACTION can open it (error 1563)',
+        help: `Make the column of the partitions signed, or partition ${quoteName(database)}.${quoteName(table)} in another way.`,
+      })),
+  );
 }
 
 function qualified({ database, name }: Named): string {

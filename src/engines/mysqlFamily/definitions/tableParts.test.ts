@@ -46,4 +46,22 @@ describe('SHOW CREATE TABLE', () => {
     );
     expect([...other.parts]).toEqual([...parts]);
   });
+
+  test('is reported without the options that a storage engine ignores, which the server shows in comments', () => {
+    const table = (ignored: boolean) => {
+      const comment = (text: string) => (ignored ? ` /* ${text} */` : '');
+      return tableParts(
+        `CREATE TABLE \`t\` (
+  \`a /* \`\`x\`\`='q' */\` int(11) DEFAULT NULL COMMENT 'y /* \`z\`=''1'' */'${comment("`foo`='it''s' `bar`='(,'")},
+  KEY \`k\` (\`a\`)${comment("`b`='1'")}
+) ENGINE=MyISAM COMMENT=' /* \`c\`=''1'' */'${comment("`page_compressed`='1'")}
+ PARTITION BY HASH (\`a\`)`,
+        new Map(),
+      );
+    };
+    const without = table(false);
+    expect([...table(true).parts]).toEqual([...without.parts]);
+    expect([...without.parts.values()].join('\n')).toMatch(/'y \/\*.*' \/\*/s);
+    expect([table(true).ignoresOptions, without.ignoresOptions]).toEqual([true, false]);
+  });
 });

@@ -9,6 +9,8 @@ export type TableParts = {
   readonly options: ReadonlyMap<string, string>;
   /** The text after the columns, without the partitions. */
   readonly tail: string;
+  /** The table, a column or an index has options that its storage engine ignores. */
+  readonly ignoresOptions: boolean;
 };
 
 /**
@@ -17,7 +19,8 @@ export type TableParts = {
  * character sets are shown, and the real collation is a field of its own.) Names of other tables are in lower case,
  * because a target may store them so. `collations` are those of the columns.
  */
-export function tableParts(createTable: string, collations: ReadonlyMap<string, string>): TableParts {
+export function tableParts(shown: string, collations: ReadonlyMap<string, string>): TableParts {
+  const createTable = withoutIgnoredOptions(shown);
   const parts = new Map<string, string>();
   const start = createTable.indexOf('(\n') + 1;
   const { pieces, end } = splitBody(createTable, start);
@@ -34,7 +37,7 @@ export function tableParts(createTable: string, collations: ReadonlyMap<string, 
   }
   if (/\bWITH SYSTEM VERSIONING\b/.test(withoutStrings(tail))) parts.set('system versioning', 'WITH SYSTEM VERSIONING');
   if (partitioned !== null) parts.set('partitions', rest.slice(partitioned.index).replace(/\s+/g, ' ').trim());
-  return { parts, options, tail };
+  return { parts, options, tail, ignoresOptions: createTable !== shown };
 }
 
 /** Options with a field of their own, and options that only affect space and statistics. */
@@ -44,7 +47,20 @@ const notCompared =
 const quotedName = '`(?:[^`]|``)*`';
 const string = "'(?:[^'\\\\]|''|\\\\.)*'";
 
+const commentOrQuoted = new RegExp(
+  `${quotedName}|${string}| /\\* (?:${quotedName}\\s*=\\s*${string}[ ,]*)+ ?\\*/`,
+  'gs',
+);
 const elements = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(),]`, 'gs');
+
+/**
+ * Options that a storage engine ignores are in comments, and a restore does not keep them. Not so the comments that
+ * mark a version or the format of a time.
+ */
+function withoutIgnoredOptions(createTable: string): string {
+  if (!createTable.includes('/* `')) return createTable;
+  return createTable.replace(commentOrQuoted, (found) => (found.startsWith(' /*') ? '' : found));
+}
 
 /** Splits at commas outside of quotes and inner parentheses, up to the parenthesis that closes the body. */
 export function splitBody(text: string, start: number): { readonly pieces: readonly string[]; readonly end: number } {

@@ -99,8 +99,8 @@ my ($limit, $oneRowBytes) = map { length $_ ? $_ : undef } @ARGV[0, 1];
 my ($texts, $held);
 # How often a sequence has begun anew, by database and name.
 my %rounds;
-# Statements that follow the databases.
-my @last;
+# Statements that follow the databases; modes that the rows need.
+my (@last, @modes);
 # Between statements 0, in one 1, in an INSERT 2, in one that is rewritten 3. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
 my ($state, $delimiter, $inside) = (0, ';', '');
 # What the dump has set: changes how quotes are read.
@@ -452,6 +452,7 @@ sub readTexts {
     my ($set, @pair) = split;
     if ($set eq ':rounds') { $rounds{$pair[0]} = $pair[1]; next }
     if ($set eq ':last') { push @last, pack('H*', $pair[0]); next }
+    if ($set eq ':mode') { push @modes, $pair[0]; next }
     my ($utf8, $converted) = map { pack('H*', $_) } @pair;
     $read{$set}{$utf8} = $converted;
   }
@@ -529,7 +530,7 @@ sub unescaped {
 
 # What the values of a dump need of the session: dates that do not exist, and rows that violate a CHECK.
 sub keepingValues {
-  return ("/*!40101 SET SQL_MODE='" . join(',', grep { $_ ne '' } $_[0], 'ALLOW_INVALID_DATES') . "' */;",
+  return ("/*!40101 SET SQL_MODE='" . join(',', grep { $_ ne '' } $_[0], 'ALLOW_INVALID_DATES', @modes) . "' */;",
     '/*M!100201 SET SESSION check_constraint_checks=0 */;');
 }
 

@@ -116,12 +116,14 @@ async function convert(session: Session, text: string, characterSet: string): Pr
 
 /**
  * The notes for the scanner: one entry a line, in hex. It has the texts, and the number of restarts of sequences
- * (CYCLE), which the dump tool leaves out, and statements that follow the databases.
+ * (CYCLE), which the dump tool leaves out, statements that follow the databases, and modes that the rows need in
+ * sql_mode.
  */
 export function serializeForScanner(
   texts: readonly ProgramText[],
   { databases }: Inventory,
   lastStatements: readonly string[] = [],
+  rowModes: readonly string[] = [],
 ): string {
   const hex = (text: string | Buffer) => Buffer.from(text).toString('hex');
   const rounds = databases.flatMap(({ name: database, definitions = {} }) =>
@@ -131,5 +133,6 @@ export function serializeForScanner(
   );
   const lines = texts.map(({ characterSet, utf8, converted }) => `${characterSet} ${hex(utf8)} ${hex(converted)}`);
   const last = lastStatements.map((statement) => `:last ${hex(statement)}`);
-  return [...lines, ...rounds, ...last].map((line) => `${line}\n`).join('');
+  const modes = rowModes.map((mode) => `:mode ${mode}`);
+  return [...lines, ...rounds, ...last, ...modes].map((line) => `${line}\n`).join('');
 }

@@ -62,7 +62,11 @@ export const ways: readonly Way[] = [
       'Free space on the disk of the target. If the table has the engine MEMORY, raise max_heap_table_size on the target to the value of the source.',
   },
   {
-    numbers: [1037, 1038, 1041, 1135, 3015],
+    numbers: [1038],
+    help: 'The memory for sorting is too small: run SET GLOBAL sort_buffer_size=DEFAULT; on the database server, and remove sort_buffer_size from its configuration.',
+  },
+  {
+    numbers: [1037, 1041, 1135, 3015],
     help: 'The database server has no memory left: stop other programs there, or give it more memory.',
   },
   { numbers: [1040], help: 'Raise max_connections on the database server, or close sessions there.' },
@@ -142,6 +146,10 @@ export const ways: readonly Way[] = [
       'mariadb-dump writes views in the order of their names: rename the view at the source so that it comes after the views that it reads, and take another backup.',
   },
   {
+    numbers: [1563],
+    help: 'The table is partitioned by a difference of an UNSIGNED column with negative limits, and only a session with the sql_mode NO_UNSIGNED_SUBTRACTION can open it. Make that column signed at the source, or partition the table in another way.',
+  },
+  {
     numbers: [1054],
     dump: 'A view, trigger or generated column names a column that no longer exists: repair it or drop it, then start the backup again.',
     restore:
@@ -161,7 +169,7 @@ export const ways: readonly Way[] = [
   {
     numbers: [1005, 1215, 1216, 1217, 1451, 1452, 1821, 1822, 1824],
     restore:
-      'A foreign key refers to a table that is not part of the backup, or that differs on the target: back up both databases together. Or the table has a DATA DIRECTORY: create that folder on the target, and make it writable for the server.',
+      'With errno 150, a foreign key refers to columns that have another type or collation, or no index: correct or drop the key at the source, and take another backup. If it refers to another database, back up both databases together. With another errno, the table has a DATA DIRECTORY: create that folder on the target, and make it writable for the server.',
   },
   {
     numbers: [1062, 1022, 1169, 1586, 1859],

@@ -315,6 +315,15 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold all objects
     expect(warnings.join()).not.toMatch(/compared/);
   });
 
+  test('accepts tables with options that their storage engine ignores; a warning of the backup names them', async () => {
+    const taken = await backup(
+      `CREATE DATABASE d; USE d; CREATE TABLE p (a INT) PAGE_COMPRESSED=1; ALTER TABLE p ENGINE=MyISAM;
+       SET sql_mode = 'IGNORE_BAD_TABLE_OPTIONS'; CREATE TABLE t (a INT x='1', KEY k (a) y='it''s') z=5;`,
+    );
+    expect(taken.warnings).toContainEqual(expect.stringMatching(/storage engine ignores them: d\.p, d\.t\.$/));
+    expect((await restore(taken, target.connection())).differences).toEqual([]);
+  });
+
   test('that lacks the folder of a DATA DIRECTORY gets a warning, and the failure states what to do', async () => {
     const folder = join(source.folder, 'elsewhere');
     const make = (owner: MariadbServer) => {
