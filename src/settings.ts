@@ -149,7 +149,8 @@ export const settings = {
   },
   STOWAGE_AUDIT_RETENTION: {
     roles: api,
-    meaning: 'How long the entries about sign-ins and refused attempts (`auditEntries`) are kept.',
+    meaning:
+      'How long the events about sign-ins, refused attempts and reads of what is sensitive (`auditEvents`) are kept.',
     holds: 'an ISO 8601 duration of days to seconds, from P1D to P3660D',
     default: { otherwise: 'P365D' },
     secret: false,

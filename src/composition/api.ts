@@ -1,5 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { entityChangeResolvers } from '../entityChanges/entityChangesApi.js';
+import type { FileEndpointRow } from '../endpoints/fileEndpointView.js';
+import type { RequestContext } from '../server/requestContext.js';
 import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
@@ -33,6 +35,7 @@ import { findService } from '../services/serviceQueries.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
 import { scopeOfService, ServiceTable } from '../services/serviceView.js';
+import { callerOf } from '../signIn/audit/auditReportsOf.js';
 import type { AuditTrail } from '../signIn/audit/auditTrail.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
 import { signInResolvers } from '../signIn/signInApi.js';
@@ -56,6 +59,9 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
   const slices = {
     ...tools,
     holdsBackups,
+    onSettingsRead: (context: RequestContext, { id: target, projectId }: FileEndpointRow) => {
+      void tools.audit.record({ what: 'SETTINGS_READ', ...callerOf(context), projectId, target });
+    },
     projectOfService: async (id: string) => {
       const service = await findService(tools.dataSource.manager, id);
       return service?.removedAt === null ? service.projectId : undefined;

@@ -13,6 +13,8 @@ import { createServer } from '../server/createServer.js';
 import { adminTokens } from './adminTokens.js';
 import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
+import { auditExport } from '../signIn/audit/auditExport.js';
+import { auditReportsOf } from '../signIn/audit/auditReportsOf.js';
 import { createAuditTrail } from '../signIn/audit/auditTrail.js';
 import type { Closing } from './closing.js';
 import { openSignInConnections } from './database.js';
@@ -68,6 +70,8 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     schema,
     signInChanges,
     now: shared.now,
+    reports: auditReportsOf(audit),
+    signedInPages: (guards) => auditExport(audit, guards),
     trustedProxies: config.trustedProxies ?? noProxies,
     authenticate: firstOf(
       accessTokenSignIn(signInTools),

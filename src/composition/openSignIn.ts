@@ -59,7 +59,7 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
   let sweep: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     sweep = Promise.all([sessions.sweep(), audit.sweep()]).catch((error: unknown) =>
-      log.warn({ err: error }, 'Ended sessions and old entries of the audit could not be deleted.'),
+      log.warn({ err: error }, 'Ended sessions and old events of the audit could not be deleted.'),
     );
   }, sweepEveryMs);
   closing.add('sweep of sessions', async () => {
@@ -67,6 +67,7 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
     clearInterval(recheck);
     endFollowing();
     await sweep;
+    await audit.flush();
   });
   const rights: PeopleRights = {
     memberGrants: (person) => grantsOf(dataSource.manager, person),

@@ -122,7 +122,12 @@ export class FileEndpointResolver {
     @Call() call: OperationCall,
   ): Promise<CheckFileEndpointPayload> {
     const row = await this.find(id);
-    authorizeRole(call, row === null ? undefined : await this.rights.roleOf(row, call.context), 'file endpoint');
+    authorizeRole(
+      call,
+      row === null ? undefined : await this.rights.roleOf(row, call.context),
+      'file endpoint',
+      row ?? undefined,
+    );
     if (row === null) throw notFound('file endpoint');
     const patch = input ?? {};
     (await this.problemsOfPatch(patch, row)).throwIfAny();

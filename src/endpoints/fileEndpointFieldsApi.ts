@@ -15,11 +15,14 @@ import { findAudits } from './containerAudit.js';
 import { ContainerAuditProblemType, ContainerAuditType } from './containerAuditType.js';
 import { FileEndpointSettingsUnion } from './declareKinds.js';
 import { FileEndpointType } from './fileEndpointType.js';
+import type { FileEndpointRow } from './fileEndpointView.js';
 
 export type FileEndpointFieldTools = {
   readonly rights: EndpointRights;
   readonly dataSource: DataSource;
   readonly storages: StorageKinds;
+  /** Records that the caller has read the settings. Returns at once. */
+  readonly onSettingsRead?: (context: RequestContext, row: FileEndpointRow) => void;
   /** Returns the ids of endpoints that are in use, and so cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
 };
@@ -94,7 +97,9 @@ export class FileEndpointFieldsResolver {
 
   /** GraphQL finds the member of the union by the class of the object. */
   @FieldResolver(() => FileEndpointSettingsUnion)
-  settings(@Root() { row: { settings } }: FileEndpointType): object {
+  settings(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): object {
+    const { settings } = row;
+    this.dependencies.onSettingsRead?.(context, row);
     return this.dependencies.storages.of(settings).shownSettings(settings);
   }
 

@@ -52,7 +52,7 @@ export async function entityMutation<Row extends { readonly id: string; readonly
   work: (row: Row, request: CommandRequest) => Promise<Result>,
 ): Promise<{ readonly id: string; readonly result: Result }> {
   const row = await find(id);
-  authorizeRole(call, row === null ? undefined : await roleOf(row, call.context), noun);
+  authorizeRole(call, row === null ? undefined : await roleOf(row, call.context), noun, row ?? undefined);
   if (row === null) throw notFound(noun);
   (await problems(row)).check('commandId', commandId, uuid).throwIfAny();
   const operation = call.info.fieldName;

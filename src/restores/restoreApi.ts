@@ -138,7 +138,7 @@ export class RestoreJobResolver {
     const service = await findService(this.tools.dataSource.manager, serviceId);
     const role = service === null ? undefined : roleAt(call.context.viewer, scopeOfService(service));
     if (role === undefined) return randomUUID();
-    demandRole(call, role, 'OPERATOR');
+    demandRole(call, role, 'OPERATOR', service?.projectId);
     return serviceId;
   }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express';
 import { Registry } from 'prom-client';
 import type { Secret } from '../secret.js';
 import { apiError, type ErrorLog } from './apiError.js';
+import type { AuditReports } from './auditReports.js';
 import { sameToken, type Authenticate } from './authenticate.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
 import type { BrowserSignIn } from './browserSignIn.js';
@@ -12,6 +13,14 @@ import { metricsPage } from './metricsPage.js';
 import type { SignInFailures } from './signInFailures.js';
 import { bundledPlayground, playground } from './playgroundPage.js';
 import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
+
+/** What comes before and after each page for callers who have signed in. */
+export type SignedInGuards = {
+  /** Lets only callers pass who have signed in. */
+  readonly before: RequestHandler;
+  /** Answers errors, such as a missing sign-in. */
+  readonly after: ErrorRequestHandler;
+};
 
 export type PublicPages = {
   readonly authenticate: Authenticate;
@@ -24,6 +33,8 @@ export type PublicPages = {
   readonly readiness: ReadinessChecks;
   /** Absent: only tokens sign in. */
   readonly browsers?: BrowserSignIn;
+  /** Pages for callers who have signed in, such as downloads. */
+  readonly signedInPages?: (guards: SignedInGuards) => Router;
   /** Default: where `npm run build:playground` puts the playground. */
   readonly playgroundFolder?: string;
 };
@@ -33,6 +44,8 @@ export type ApiAppOptions = PublicPages & {
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
   readonly signInFailures: SignInFailures;
+  readonly reports: AuditReports;
+  readonly guards: SignedInGuards;
   readonly isClosing: () => boolean;
 };
 
@@ -51,11 +64,13 @@ export function apiApp(options: ApiAppOptions): Express {
       authenticate: options.authenticate,
       metrics: options.metrics,
       signInFailures: options.signInFailures,
+      reports: options.reports,
       isMetricsToken: options.metricsToken ? sameToken(options.metricsToken) : () => false,
     }),
   );
   app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
   if (options.browsers !== undefined) app.use(options.browsers.pages(options));
+  if (options.signedInPages !== undefined) app.use(options.signedInPages(options.guards));
   app.post('/graphql', ...options.api.handlers);
   app.all('/graphql', (_request, response) => {
     response.status(405).set('Allow', 'POST').type('text').send('Send a POST, or open a WebSocket.\n');
@@ -104,5 +119,6 @@ function routeOf(path: string): string {
   if (['/graphql', '/healthz', '/readyz', '/metrics'].includes(path)) return path;
   if (path.startsWith('/playground')) return '/playground';
   if (/^\/sign-(in|out)(\/|$)/.test(path)) return path.startsWith('/sign-in') ? '/sign-in' : '/sign-out';
+  if (path.startsWith('/audit/')) return '/audit';
   return path.startsWith('/v2/dashboard/') ? '/v2/dashboard' : 'other';
 }

@@ -4,11 +4,14 @@ import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
+import { noReports, type AuditReports } from './auditReports.js';
 import { identifyClient } from './client/clientOf.js';
 import { noProxies, type TrustedProxies } from './client/trustedProxies.js';
 import { RequestRates, type RateLimits } from './fairness/requestRates.js';
 import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
+import { answerErrors } from './http/answerErrors.js';
+import { signedInOnly } from './http/signedInOnly.js';
 import { serverMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
 import { PendingConnections, type ConnectionLimits } from './pendingConnections.js';
@@ -30,6 +33,8 @@ export type ServerOptions = PublicPages & {
   readonly signInChanges?: SignInChanges;
   /** The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Default: those of nobody. */
   readonly trustedProxies?: TrustedProxies;
+  /** Gets what the audit records. Default: nothing is recorded. */
+  readonly reports?: AuditReports;
   /** The clock by which credentials expire. Default: the clock of this machine. */
   readonly now?: () => Date;
   /** Default: there is no limit for the time that a request waits for the database. */
@@ -116,12 +121,17 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     signInChanges: changes = new SignInChanges(),
     now = () => new Date(),
     trustedProxies: proxies = noProxies,
+    reports = noReports,
   } = options;
   const rates = new RequestRates(limits);
   const connections = new PendingConnections(limits, proxies, () => metrics.closedConnections.inc());
-  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now, proxies, connections };
+  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now, proxies, connections, reports };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
-  const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
+  const guards = {
+    before: signedInOnly({ ...guarded, maxBodyBytes: limits.maxBodyBytes }),
+    after: answerErrors(options.log),
+  };
+  const app = apiApp({ ...guarded, guards, api, isClosing: () => closing !== undefined });
   const timeouts = {
     keepAliveTimeout: keptAliveMs,
     headersTimeout: limits.headMs,

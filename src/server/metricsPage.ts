@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import { bearerToken, type Authenticate } from './authenticate.js';
+import type { AuditReports } from './auditReports.js';
 import { clientAddressOf } from './client/clientOf.js';
 import type { ServerMetrics } from './metrics.js';
 import type { SignInFailures } from './signInFailures.js';
@@ -18,8 +19,9 @@ export function metricsPage(options: {
   readonly isMetricsToken: (token: string) => boolean;
   readonly metrics: ServerMetrics;
   readonly signInFailures: SignInFailures;
+  readonly reports: AuditReports;
 }): RequestHandler {
-  const { open, ofInstallation, authenticate, isMetricsToken, metrics, signInFailures } = options;
+  const { open, ofInstallation, authenticate, isMetricsToken, metrics, signInFailures, reports } = options;
   return async (request, response) => {
     response.type(open.contentType);
     if (request.headers.authorization === undefined) {
@@ -37,7 +39,8 @@ export function metricsPage(options: {
     }
     if (viewer === undefined) {
       metrics.failedSignIns.inc({ transport: 'metrics' });
-      await signInFailures.failed(clientAddressOf(request));
+      reports.credentialRefused(clientAddressOf(request), 'A request of /metrics carries a token that is not valid.');
+      await signInFailures.failed(clientAddressOf(request), token);
     }
     response
       .status(viewer === undefined ? 401 : 403)

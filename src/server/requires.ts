@@ -1,8 +1,9 @@
 import type { GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema } from 'graphql';
 import { Extensions } from 'type-graphql';
 import { StowageError, notFound } from '../errors.js';
+import { asRefusal } from './refusals.js';
 import type { RequestContext } from './requestContext.js';
-import { roleAt, type ScopeOf } from './scope.js';
+import { roleAt, type Scope, type ScopeOf } from './scope.js';
 import { hasRole, roles, type Role } from './viewer.js';
 
 /**
@@ -40,22 +41,37 @@ export function authorize<Row extends object>(
   scopeOf: ScopeOf<Row>,
   what: string,
 ): asserts row is Row {
-  authorizeRole(call, row ? roleAt(call.context.viewer, scopeOf(row)) : undefined, what);
+  const scope = row ? scopeOf(row) : undefined;
+  authorizeRole(call, scope && roleAt(call.context.viewer, scope), what, scope);
 }
 
-/** The same as `authorize`, if the role was computed before. Undefined: the object does not exist or is not visible. */
-export function authorizeRole(call: OperationCall, role: Role | undefined, what: string): asserts role is Role {
-  if (role === undefined) throw notFound(what);
+/**
+ * The same as `authorize`, if the role was computed before. Undefined: the object does not exist or is not visible. With the
+ * place of an object that exists, the audit records a refusal.
+ */
+export function authorizeRole(
+  call: OperationCall,
+  role: Role | undefined,
+  what: string,
+  place?: Pick<Scope, 'projectId'>,
+): asserts role is Role {
+  if (role === undefined) {
+    if (place === undefined) throw notFound(what);
+    const detail = `The caller may not see this ${what} of project ${place.projectId}.`;
+    throw asRefusal(notFound(what), { operation: call.info.fieldName, projectId: null, detail });
+  }
   const needed = declaredRequirement(call.info);
-  if (needed !== 'SIGNED_IN' && needed !== 'INSTALLATION') demandRole(call, role, needed);
+  if (needed !== 'SIGNED_IN' && needed !== 'INSTALLATION') demandRole(call, role, needed, place?.projectId);
 }
 
 /** Throws FORBIDDEN if the role is lower than the needed one. For an operation that needs a role for two objects. */
-export function demandRole({ info }: OperationCall, role: Role, needed: Role): void {
+export function demandRole({ info }: OperationCall, role: Role, needed: Role, projectId?: string): void {
   if (hasRole(role, needed)) return;
-  throw new StowageError('FORBIDDEN', `${info.fieldName} needs the role ${needed} there; yours is ${role}.`, {
-    details: { needed, role },
-  });
+  const { fieldName: operation } = info;
+  const message = `${operation} needs the role ${needed} there; yours is ${role}.`;
+  const detail = `It needs the role ${needed}; that of the caller is ${role}.`;
+  const error = new StowageError('FORBIDDEN', message, { details: { needed, role } });
+  throw asRefusal(error, { operation, projectId: projectId ?? null, detail });
 }
 
 /** Whether a lookup may return the row. */
@@ -100,7 +116,8 @@ function guardFields(type: GraphQLObjectType): string[] {
 
 function assertInstallation(context: RequestContext, operation: string): void {
   if (context.viewer.isInstallation) return;
-  throw new StowageError('FORBIDDEN', `${operation} needs the installation-level token.`);
+  const error = new StowageError('FORBIDDEN', `${operation} needs the installation-level token.`);
+  throw asRefusal(error, { operation, projectId: null, detail: 'It needs the installation-level token.' });
 }
 
 function declaredRequirement(info: GraphQLResolveInfo): Requirement {

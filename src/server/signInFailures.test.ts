@@ -54,6 +54,14 @@ describe('failed sign-ins', () => {
     expect(await answerTo('192.0.2.9')).toBe('LATER');
   });
 
+  test('of one token count together, from any number of addresses', async () => {
+    begin({ free: 1, firstWaitMs: 60_000 });
+    const answers = ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((address) => failures.failed(address, 'stw_revoked'));
+    const first = (answer: Promise<boolean> | undefined) => Promise.race([answer, turn().then(() => 'LATER' as const)]);
+    expect(await Promise.all(answers.map(first))).toEqual([true, 'LATER', 'LATER']);
+    expect(await first(failures.failed('192.0.2.4', 'stw_other'))).toBe(true);
+  });
+
   test('end their wait when the server stops', async () => {
     begin({ free: 0, firstWaitMs: 60_000 });
     const answer = failures.failed('192.0.2.1');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type SignInFailuresOptions = {
@@ -30,9 +31,10 @@ export const defaultLimits = {
 export interface SignInFailures {
   /**
    * Counts a failed sign-in. Resolves when it may be answered. False: too many answers wait, so the connection should
-   * be closed. Never call it for a valid token, because failures of others at the same address must not slow it down.
+   * be closed. The failures of one credential from all addresses are counted together too, because a revoked token may be
+   * tried from many addresses. Never call it for a valid token, because failures of others at the same address must not slow it down.
    */
-  failed(address: string | undefined): Promise<boolean>;
+  failed(address: string | undefined, credential?: string): Promise<boolean>;
   /** Ends every wait, and logs the failures that were not logged yet. */
   stop(): void;
 }
@@ -40,7 +42,7 @@ export interface SignInFailures {
 type Entry = { failures: number; lastAtMs: number; waiting: number; unlogged: number };
 
 /**
- * Slows down clients that try tokens, by address. It logs failures as counts: the first failure at once, and later
+ * Slows down clients that try tokens, by address and by token. It logs failures as counts: the first failure at once, and later
  * failures together, at most once a minute. An IPv6 address counts as its /64 network, because a provider gives one
  * customer a whole /64 network.
  */
@@ -49,23 +51,25 @@ export function createSignInFailures(options: SignInFailuresOptions): SignInFail
   const nowMs = options.nowMs ?? (() => performance.now());
   /** In the order of their last failures. */
   const entries = new Map<string, Entry>();
+  /** The same for credentials, by their hashes. */
+  const ofCredentials = new Map<string, Entry>();
   const stopped = new AbortController();
   let waiting = 0;
   let timer: NodeJS.Timeout | undefined;
   let forgottenUnlogged = 0;
 
-  function entryOf(key: string): Entry {
-    const entry = entries.get(key) ?? { failures: 0, lastAtMs: nowMs(), waiting: 0, unlogged: 0 };
+  function countIn(counted: Map<string, Entry>, key: string): Entry {
+    const entry = counted.get(key) ?? { failures: 0, lastAtMs: nowMs(), waiting: 0, unlogged: 0 };
     const forgiven = (nowMs() - entry.lastAtMs) / limits.forgivenEveryMs;
     entry.failures = Math.max(0, entry.failures - forgiven) + 1;
     entry.lastAtMs = nowMs();
     entry.unlogged += 1;
-    entries.delete(key);
-    entries.set(key, entry);
-    const [oldest] = entries.keys();
-    if (entries.size > limits.addresses && oldest !== undefined) {
-      forgottenUnlogged += entries.get(oldest)?.unlogged ?? 0;
-      entries.delete(oldest);
+    counted.delete(key);
+    counted.set(key, entry);
+    const [oldest] = counted.keys();
+    if (counted.size > limits.addresses && oldest !== undefined) {
+      if (counted === entries) forgottenUnlogged += counted.get(oldest)?.unlogged ?? 0;
+      counted.delete(oldest);
     }
     return entry;
   }
@@ -92,10 +96,11 @@ export function createSignInFailures(options: SignInFailuresOptions): SignInFail
   }
 
   return {
-    async failed(address) {
-      const entry = entryOf(networkOf(address));
+    async failed(address, credential) {
+      const entry = countIn(entries, networkOf(address));
+      const ofCredential = credential === undefined ? undefined : countIn(ofCredentials, hashOf(credential));
       if (timer === undefined) report();
-      const beyond = entry.failures - limits.free;
+      const beyond = Math.max(entry.failures, ofCredential?.failures ?? 0) - limits.free;
       if (beyond <= 0 || stopped.signal.aborted) return true;
       if (entry.waiting >= limits.waitingPerAddress || waiting >= limits.waitingInTotal) return false;
       entry.waiting += 1;
@@ -112,6 +117,10 @@ export function createSignInFailures(options: SignInFailuresOptions): SignInFail
       report();
     },
   };
+}
+
+function hashOf(credential: string): string {
+  return createHash('sha256').update(credential).digest('base64');
 }
 
 /** The address, or the /64 network of an IPv6 address. */

@@ -6,6 +6,7 @@ import { handleProtocols } from 'graphql-ws';
 import { CloseCode } from 'graphql-ws';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { apiError, type ErrorLog } from './apiError.js';
+import type { AuditReports } from './auditReports.js';
 import type { Authenticate } from './authenticate.js';
 import type { BrowserSignIn } from './browserSignIn.js';
 import { clientAddressOf, identifyClient } from './client/clientOf.js';
@@ -45,6 +46,7 @@ export type SocketApiOptions = SocketLimits & {
   readonly connections: Pick<PendingConnections, 'release'>;
   readonly patiently?: Patiently;
   readonly proxies: TrustedProxies;
+  readonly reports: AuditReports;
   /** The path of the URL that upgrades. Other paths get 404. */
   readonly path: string;
 };

@@ -1,7 +1,8 @@
 /** docs/rights.md says who may do what. These tests call every operation as every kind of caller, and compare. */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { isObjectType, type GraphQLField, type GraphQLObjectType } from 'graphql';
+import { getNamedType, isObjectType, type GraphQLField, type GraphQLObjectType } from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { hasRole } from '../../src/server/viewer.js';
@@ -224,6 +225,55 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
         await expect(client.iterate({ query: '{ me { subject } }' }).next()).rejects.toMatchObject({ code });
       });
     }
+  });
+
+  test('are those of every page and download', async () => {
+    const page = readFileSync(new URL('../../docs/rights.md', import.meta.url), 'utf8').split('### Pages\n')[1] ?? '';
+    const listed = [...page.matchAll(/`(\/[^`]+)`/g)].map(([, path = '']) =>
+      path.replace('<service instance id>', own.instanceId),
+    );
+    const audit = ['/audit/events.csv', '/audit/events.jsonl'];
+    expect(listed).toEqual(expect.arrayContaining([...audit, '/metrics', '/sign-in', '/playground', '/healthz']));
+    const wrong: object[] = [];
+    for (const path of new Set(listed)) {
+      const open = await fetch(`${api.url}${path}`, { redirect: 'manual' });
+      for (const identity of identities) {
+        const { token, headers, standing, role, name } = identity;
+        const bearer = token === undefined ? {} : { authorization: `Bearer ${token}` };
+        const response = await fetch(`${api.url}${path}`, { headers: { ...headers, ...bearer }, redirect: 'manual' });
+        const text = await response.text();
+        const isAdmin = standing === 'INSTALLATION' || (standing === 'PROJECT' && role === 'ADMIN');
+        const mayExport = isAdmin || name === 'an ADMIN of another project';
+        const ofSignedIn = (may: boolean) => (standing === 'NOT_SIGNED_IN' ? 401 : may ? 200 : 403);
+        const expected = audit.includes(path)
+          ? ofSignedIn(mayExport)
+          : path === '/metrics' && token !== undefined
+            ? ofSignedIn(standing === 'INSTALLATION')
+            : open.status;
+        const hidden = audit.includes(path) ? hiddenFrom(identity)('') : [...idsOf(own), ...idsOf(other), own.name];
+        const shown = hidden.filter((each) => text.includes(each) && !path.includes(each));
+        if (response.status !== expected || shown.length > 0)
+          wrong.push({ path, as: name, status: response.status, expected, shown });
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('name every path from one object to another', () => {
+    const paths = Object.values(api.schema.getTypeMap()).flatMap((type) => {
+      if (!isObjectType(type) || !type.getInterfaces().some(({ name }) => name === 'Node')) return [];
+      const leading = Object.values(type.getFields()).filter((field) => {
+        const to = getNamedType(field.type);
+        const node = isObjectType(to) ? (to.getFields()['nodes'] ?? field) : field;
+        const end = getNamedType(node.type);
+        return isObjectType(end) && end.getInterfaces().some(({ name }) => name === 'Node');
+      });
+      return leading.map(({ name }) => `${type.name}.${name}`);
+    });
+    const page = readFileSync(new URL('../../docs/rights.md', import.meta.url), 'utf8');
+    const table = (page.split('### Paths from one object to another\n')[1] ?? '').split('\n#')[0] ?? '';
+    const listed = [...table.matchAll(/^\| `(\w+\.\w+)` \| [^|]+ \|$/gm)].map(([, path]) => path);
+    expect(listed).toEqual(paths.toSorted());
   });
 
   async function withSocket(token: string | undefined, use: (client: Client) => Promise<void>): Promise<void> {

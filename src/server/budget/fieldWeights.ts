@@ -137,7 +137,7 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
       'Query.restoreJobs',
       'Query.services',
       'Query.workers',
-      'Query.auditEntries',
+      'Query.auditEvents',
     ],
   ],
   // A page that PostgreSQL cuts out of a value of up to 256 MB.

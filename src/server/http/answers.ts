@@ -3,8 +3,10 @@ import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import { apiError, type ErrorLog } from '../apiError.js';
 import { executeWithinBudget } from '../budget/executeWithinBudget.js';
 import { jsonInSlices } from '../budget/jsonInSlices.js';
+import type { AuditReports } from '../auditReports.js';
 import type { Shares } from '../fairness/shares.js';
 import { retryAfter, TooManyRequests } from '../fairness/tooManyRequests.js';
+import { refusalsIn } from '../refusals.js';
 import type { RequestContext } from '../requestContext.js';
 import type { HttpContext } from './httpContext.js';
 
@@ -12,10 +14,20 @@ import type { HttpContext } from './httpContext.js';
 export class Answers {
   readonly #log: ErrorLog;
   readonly #shares: Shares;
+  readonly #reports: AuditReports;
   readonly #contexts = new WeakMap<object, HttpContext>();
 
-  constructor({ log, shares }: { readonly log: ErrorLog; readonly shares: Shares }) {
+  constructor({
+    log,
+    shares,
+    reports,
+  }: {
+    readonly log: ErrorLog;
+    readonly shares: Shares;
+    readonly reports: AuditReports;
+  }) {
     this.#log = log;
+    this.#reports = reports;
     this.#shares = shares;
   }
 
@@ -31,6 +43,7 @@ export class Answers {
       return { http: head(500), body: { kind: 'single' as const, singleResult } };
     }
     const { data, errors } = result;
+    for (const refusal of refusalsIn(errors ?? [])) this.#reports.operationRefused(contextValue, refusal);
     if (errors?.some(({ originalError }) => originalError instanceof TooManyRequests) === true) {
       const headers = new HeaderMap([['retry-after', retryAfter]]);
       return {

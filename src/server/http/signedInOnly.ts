@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { StowageError } from '../../errors.js';
+import type { AuditReports } from '../auditReports.js';
 import { bearerCredential, type Authenticate } from '../authenticate.js';
 import type { BrowserSignIn } from '../browserSignIn.js';
 import { clientAddressOf } from '../client/clientOf.js';
@@ -24,11 +25,12 @@ export type SignedInOnlyOptions = {
   readonly rates: RequestRates;
   readonly connections: Pick<PendingConnections, 'release'>;
   readonly patiently?: Patiently;
+  readonly reports: AuditReports;
 };
 
 /** Lets only callers pass who have signed in and stay within their limits. The body is not read yet. */
 export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
-  const { authenticate, browsers, connections, metrics, rates, shares, signInFailures } = options;
+  const { authenticate, browsers, connections, metrics, rates, shares, signInFailures, reports } = options;
   const { patiently = withoutLimit } = options;
   return async (request, response, next) => {
     const ofAddress = rates.ofAddress(clientAddressOf(request));
@@ -37,13 +39,14 @@ export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
     const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
     if (signedIn === undefined) {
       metrics.failedSignIns.inc({ transport: 'http' });
-      if (!(await signInFailures.failed(clientAddressOf(request)))) {
-        response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
-      }
       const what =
         credential === undefined
           ? 'carries neither a bearer token nor the cookie of a session'
           : `carries ${credential.kind === 'BEARER' ? 'a token that is not valid' : 'the cookie of a session that has ended'}`;
+      if (credential !== undefined) reports.credentialRefused(clientAddressOf(request), `The request ${what}.`);
+      if (!(await signInFailures.failed(clientAddressOf(request), credential?.value))) {
+        response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
+      }
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }

@@ -6,7 +6,8 @@ import { CloseCode, makeServer, type Context, type Server, type SubscribePayload
 import type { WebSocket } from 'ws';
 import { StowageError } from '../../errors.js';
 import { apiError, type ErrorLog } from '../apiError.js';
-import { bearerCredential, type Authenticate } from '../authenticate.js';
+import type { AuditReports } from '../auditReports.js';
+import { bearerCredential, type Authenticate, type Credential } from '../authenticate.js';
 import type { BrowserSignIn } from '../browserSignIn.js';
 import type { AnswerBudget } from '../budget/answerBudget.js';
 import { executeWithinBudget } from '../budget/executeWithinBudget.js';
@@ -19,6 +20,7 @@ import { Loaders } from '../loaders.js';
 import type { ServerMetrics } from '../metrics.js';
 import { operationLimits } from '../operationLimits.js';
 import { withoutLimit, type Patiently } from '../patiently.js';
+import { refusalsIn } from '../refusals.js';
 import type { RequestContext } from '../requestContext.js';
 import type { SignInChanges } from '../signInChanges.js';
 import type { SignInFailures } from '../signInFailures.js';
@@ -42,6 +44,7 @@ export type SocketProtocolOptions = {
   readonly patiently?: Patiently;
   readonly connectionInitMs: number;
   readonly changes: SignInChanges;
+  readonly reports: AuditReports;
   readonly now: () => Date;
 };
 
@@ -108,15 +111,25 @@ export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
 }
 
 function protocolServer(options: SocketProtocolOptions) {
-  const { schema, authenticate, changes, now, browsers, log, metrics, shares, signInFailures } = options;
+  const { schema, authenticate, changes, now, browsers, log, metrics, shares, signInFailures, reports } = options;
   const { patiently = withoutLimit } = options;
-  const failed = async ({ clientAddress }: Extra) => {
+  const failed = async ({ clientAddress }: Extra, credential?: Credential) => {
     metrics.failedSignIns.inc({ transport: 'websocket' });
-    await signInFailures.failed(clientAddress);
+    if (credential !== undefined)
+      reports.credentialRefused(clientAddress, 'The token or session of a WebSocket is not valid.');
+    await signInFailures.failed(clientAddress, credential?.value);
   };
   const known = new KnownDocuments();
-  const answer = ({ extra }: Connection, payload: SubscribePayload, errors: readonly unknown[]) =>
-    errors.map((error) => apiError(error, extra.operations.get(payload)?.correlationId ?? randomUUID(), log));
+  const answer = ({ extra }: Connection, payload: SubscribePayload, errors: readonly unknown[]) => {
+    const { clientAddress, signedIn } = extra;
+    const correlationId = extra.operations.get(payload)?.correlationId ?? randomUUID();
+    const viewer = signedIn?.current.viewer;
+    if (viewer !== undefined) {
+      for (const refusal of refusalsIn(errors))
+        reports.operationRefused({ viewer, clientAddress, correlationId }, refusal);
+    }
+    return errors.map((error) => apiError(error, correlationId, log));
+  };
 
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: options.connectionInitMs,
@@ -132,7 +145,7 @@ function protocolServer(options: SocketProtocolOptions) {
         SignedInSocket.open(extra.socket, credential, { authenticate, changes, now }),
       );
       if (signedIn === undefined) {
-        await failed(extra);
+        await failed(extra, credential);
         return false; // 4403
       }
       const { key } = signedIn.current;

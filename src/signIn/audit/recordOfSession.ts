@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { clientAddressOf } from '../../server/client/clientOf.js';
 import { actorOfSession } from '../person.js';
 import type { Session } from '../sessions.js';
-import type { AuditKind, AuditTrail } from './auditTrail.js';
+import type { AuditKind } from './auditEvent.js';
+import type { AuditTrail } from './auditTrail.js';
 
 /** Records what happened to a session, by this request. */
 export function recordOfSession(
@@ -13,7 +14,8 @@ export function recordOfSession(
   detail: string,
 ): Promise<void> {
   const clientAddress = clientAddressOf(request) ?? null;
-  return audit.record({ what, actor: actorOfSession(session), name: session.name, clientAddress, detail });
+  const actorKind = session.issuer === null ? 'installation' : 'person';
+  return audit.record({ what, actor: actorOfSession(session), actorKind, name: session.name, clientAddress, detail });
 }
 
 /** Records an attempt of somebody who is unknown. */
