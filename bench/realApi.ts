@@ -2,11 +2,19 @@ import { randomBytes } from 'node:crypto';
 import { startApi } from '../src/composition/apiRole.js';
 import { Closing } from '../src/composition/closing.js';
 import { openShared, type Shared } from '../src/composition/shared.js';
+import type { ProviderConfig } from '../src/config.js';
 import { openLog } from '../src/log.js';
 import { Secret } from '../src/secret.js';
 import { parseAllowedTargets } from '../src/storage/allowedTargets.js';
 import type { TestDatabase } from '../test/fixtures/servers/postgres.js';
 import { graphqlCaller, type GraphqlCall } from './graphqlCaller.js';
+
+export type RealApiOptions = {
+  /** Where people sign in. Default: only with one-time links. */
+  readonly provider?: ProviderConfig;
+  /** The master key of the installation. Default: a new one. */
+  readonly masterKey?: string;
+};
 
 /** The API as `stowage serve` composes it, on a free port, in this process. */
 export type RealApi = {
@@ -18,10 +26,12 @@ export type RealApi = {
   stop(): Promise<void>;
 };
 
-export async function startRealApi(database: TestDatabase): Promise<RealApi> {
+export async function startRealApi(
+  database: Pick<TestDatabase, 'appUrl' | 'ownerUrl'>,
+  { provider, masterKey = randomBytes(32).toString('base64') }: RealApiOptions = {},
+): Promise<RealApi> {
   const log = openLog('json', 'error');
   const closing = new Closing(log);
-  const masterKey = randomBytes(32).toString('base64');
   const adminToken = randomBytes(32).toString('hex');
   const shared = await openShared(
     {
@@ -45,6 +55,9 @@ export async function startRealApi(database: TestDatabase): Promise<RealApi> {
       minIntervalMs: 60_000,
       port: 0,
       publicUrl: null,
+      masterKeys: [new Secret(masterKey)],
+      sessions: { idleMs: 3_600_000, lifetimeMs: 7_200_000 },
+      ...(provider === undefined ? {} : { provider }),
     },
     log,
     closing,
