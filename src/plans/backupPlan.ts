@@ -1,4 +1,4 @@
-import type { Compression } from '../engines/pipeline/storedStep.js';
+import type { Compression } from '../engines/compression.js';
 import type { IncludedUsers } from '../engines/runningDump.js';
 import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';

@@ -3,7 +3,7 @@ import { OneOf } from '../server/oneOf.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Duration } from '../server/scalars/duration.js';
 import type { PlanContent } from './backupPlan.js';
-import type { Compression } from '../engines/pipeline/storedStep.js';
+import type { Compression } from '../engines/compression.js';
 import type { IncludedUsers } from '../engines/runningDump.js';
 import type { DriftThreshold, DriftThresholdInput as Threshold } from './driftThreshold.js';
 import { CompressionEnum, DriftActionEnum, IncludedUsersEnum, RetentionStyleEnum } from './planType.js';

@@ -8,7 +8,7 @@ import { DateTime } from '../server/scalars/dateTime.js';
 import { Duration } from '../server/scalars/duration.js';
 import { describeFrequency } from '../scheduler/cron/describeFrequency.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
-import type { Compression } from '../engines/pipeline/storedStep.js';
+import type { Compression } from '../engines/compression.js';
 import type { IncludedUsers } from '../engines/runningDump.js';
 import type { BackupPlanRow } from './backupPlanView.js';
 import type { DriftThreshold } from './driftThreshold.js';

@@ -1,9 +1,6 @@
 import type { PipelineStep } from './pipelineStep.js';
 import type { Tools } from '../process/tools.js';
 
-/** What the compressor saves: processor time, or bytes for a slow link. BALANCED is between them. */
-export type Compression = 'FAST' | 'BALANCED' | 'SMALL';
-
 /** A conversion of the bytes of a dump before they are stored. A restore undoes it. */
 export type StoredStep = {
   /** The name in backup.json. A name never changes its meaning. */

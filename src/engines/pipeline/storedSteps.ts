@@ -1,5 +1,6 @@
 import { StowageError } from '../../errors.js';
-import type { Compression, StoredStep } from './storedStep.js';
+import type { Compression } from '../compression.js';
+import type { StoredStep } from './storedStep.js';
 import { zstd } from './zstd.js';
 
 /** A new step needs one line here. */

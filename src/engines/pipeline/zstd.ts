@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { requireProgram } from '../process/programs.js';
 import type { PipelineStep, StepBytes } from './pipelineStep.js';
-import type { Compression, StoredStep } from './storedStep.js';
+import type { Compression } from '../compression.js';
+import type { StoredStep } from './storedStep.js';
 import type { Tools } from '../process/tools.js';
 
 const needs = 'zstd 1.4 or newer';
