@@ -17,7 +17,7 @@ import {
 /** A third kind of job, with everything that a kind defines: its shape, and its differences in the life cycle. */
 type VerificationShape = PlainShape & {
   readonly name: 'Verification';
-  readonly request: { readonly backupJobId: string; readonly maxAttempts: number };
+  readonly request: { readonly backupJobId: string; readonly maxAttempts: number; readonly engine: string };
   readonly start: AttemptStart;
   readonly attempt: AttemptRecord;
   readonly phase: 'READING' | 'COMPARING';
@@ -51,7 +51,7 @@ const broken: JobError = {
   ...{ code: 'CHECKSUM', message: 'The bytes differ.', hint: null, toolOutput: null },
   retriable: true,
 };
-const queue = { kind: 'QUEUE', request: { backupJobId: 'b', maxAttempts: 2 } } as const;
+const queue = { kind: 'QUEUE', request: { backupJobId: 'b', maxAttempts: 2, engine: 'MARIADB' } } as const;
 const start = (number: number) =>
   ({ kind: 'START_ATTEMPT', attempt: { number, worker: `w${number}`, startedAt: at } }) as const;
 type Outcome = 'FAILED' | 'HANDED_BACK' | 'WORKER_LOST';
