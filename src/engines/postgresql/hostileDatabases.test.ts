@@ -71,6 +71,17 @@ describeWith(
       expect(warnings).toContain("'postgres'");
     });
 
+    test.each(['zero_damaged_pages', 'ignore_checksum_failure'])(
+      'is refused while %s hides damaged pages',
+      async (name) => {
+        await sql('CREATE TABLE orders (id int)');
+        await sql(`ALTER DATABASE shop SET ${name} = on`, 'postgres');
+        const refused = await engine.prepareDump(shop(), { ...context(), steps: [] }).catch((error: unknown) => error);
+        expect(refused).toMatchObject({ code: 'SERVICE_SETTING' });
+        expect(String(refused)).toContain(name);
+      },
+    );
+
     test('is restored with the same values whatever settings the account of the target has', async () => {
       await sql(`CREATE TABLE lists (a text[]); INSERT INTO lists VALUES (ARRAY[NULL, 'x']);
       CREATE VIEW nulls AS SELECT (a[1] = NULL) AS is_null FROM lists`);

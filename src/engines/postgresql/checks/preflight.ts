@@ -15,6 +15,7 @@ import type { ArchivedNames } from '../catalog/names.js';
 import { archivedNames } from '../catalog/tables.js';
 import { findHazards } from './hazards.js';
 import { warnOfLeftOutDatabases } from './leftOut.js';
+import { refuseSilentLosses } from './refuseSilentLosses.js';
 import { refuseUndumpableTables } from './refuseUndumpableTables.js';
 import { refuseUnfitServer } from './refuseUnfitServer.js';
 
@@ -48,6 +49,7 @@ export async function preflightPostgresql(
     const inventory = await readInventory(connection, first, databases, {
       ...{ session, toolVersion: tools.version, counting: 'NONE' },
       alsoRead: async (each, tables, database) => {
+        await refuseSilentLosses(each);
         await refuseUndumpableTables(each, tables);
         warnings.push(...(await findHazards(each, database.name)));
         names.set(database.name, await archivedNames(each));

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { postgresqlOutput } from './postgresqlOutput.js';
+import { toolProblem } from './toolProblem.js';
 
 const shown = (line: string) => postgresqlOutput().take(line).join('\n');
 
@@ -31,6 +32,19 @@ test.each([
   'pg_dump: error: Dumping the contents of table "orders" failed: PQgetCopyData() failed.',
   'pg_dump: detail: Error message from server: server closed the connection unexpectedly',
   'pg_restore: from TOC entry 215; 1259 16385 TABLE orders admin',
+  'pg_restore: error: error returned by PQputCopyData: server closed the connection unexpectedly',
 ])('A sentence of the server without values stays: %s', (line) => {
   expect(shown(line)).toBe(line);
+});
+
+test.each([
+  'server closed the connection unexpectedly',
+  'could not send data to server: Broken pipe',
+  'no COPY in progress',
+])('A restore whose connection broke while it sent rows did not reach the server: %s', (reason) => {
+  const line = shown(`pg_restore: error: error returned by PQputCopyData: ${reason}`);
+  expect(toolProblem([line], 'RESTORE')).toMatchObject({
+    code: 'SERVICE_UNREACHABLE',
+    sentence: expect.stringContaining(reason),
+  });
 });

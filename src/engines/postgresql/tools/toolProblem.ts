@@ -43,7 +43,7 @@ const rules: readonly Rule[] = [
   { shape: /password authentication failed|no pg_hba\.conf entry|is not permitted to log in/, code: 'SERVICE_AUTH' },
   {
     shape:
-      /terminating connection|server closed the connection|could not connect|connection to server|SSL SYSCALL|could not receive data|could not send data|remaining connection slots|too many clients/,
+      /terminating connection|server closed the connection|could not connect|connection to server|SSL SYSCALL|could not receive data|could not send data|no COPY in progress|SSL connection has been closed|remaining connection slots|too many clients/,
     code: 'SERVICE_UNREACHABLE',
   },
   {
