@@ -111,7 +111,8 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
     }
     for (const owner of await sessions.endOfProvider(provider.settings.issuer, order)) {
       const clientAddress = clientAddressOf(request) ?? null;
-      await audit.record({ what: 'SIGNED_OUT_BY_PROVIDER', actor: actorOfSession(owner), clientAddress });
+      const actor = actorOfSession(owner);
+      await audit.record({ what: 'SIGNED_OUT_BY_PROVIDER', actor, actorKind: 'person', clientAddress });
     }
     response.status(200).end();
   });
