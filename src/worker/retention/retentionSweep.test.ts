@@ -53,6 +53,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
       paused: false,
       max_attempts: 3,
       include_users: 'NONE',
+      compression: 'BALANCED',
     },
     ...{
       stall_timeout_ms: 1,
