@@ -26,7 +26,7 @@ export async function postgresqlServers(): Promise<EngineServers> {
     ports: { source: source.port, target: target.port },
     createEngine: (tools) => createPostgresqlEngine({ tools }),
     async contents(of) {
-      const found = await servers[of].sql('postgres', "SELECT FROM pg_database WHERE datname = 'shop'");
+      const found = await servers[of].sql('postgres', "SELECT 1 FROM pg_database WHERE datname = 'shop'");
       return found === '' ? undefined : postgresFingerprint(servers[of], 'shop', '15');
     },
     clearTarget: () => target.sql('postgres', 'DROP DATABASE IF EXISTS shop WITH (FORCE)').then(() => undefined),
