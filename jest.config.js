@@ -7,4 +7,6 @@ export default {
   setupFiles: ['reflect-metadata', '<rootDir>/test/fixtures/propertySeed.ts'],
   testTimeout: 300_000,
   maxWorkers: 2,
+  // Modules of finished test files stay in the memory of a worker, and its garbage collection becomes slower with each file.
+  workerIdleMemoryLimit: '1GB',
 };
