@@ -15,7 +15,8 @@ export type ConnectionLimits = {
  * client with many idle or slow connections displaces its own, and new clients always get a connection.
  */
 export class PendingConnections {
-  readonly #all = new Set<Socket>();
+  /** Each connection with its network, because a closed socket no longer knows its address. */
+  readonly #all = new Map<Socket, string>();
   readonly #ofAddresses = new Map<string, Set<Socket>>();
 
   constructor(
@@ -34,30 +35,28 @@ export class PendingConnections {
     const ofAddress = this.#ofAddresses.get(network) ?? new Set();
     this.#ofAddresses.set(network, ofAddress);
     ofAddress.add(socket);
-    this.#all.add(socket);
-    socket.once('close', () => this.#remove(socket, network));
+    this.#all.set(socket, network);
+    socket.once('close', () => this.release(socket));
     const isProxy = address !== undefined && this.proxies.includes(address);
-    if (!isProxy && ofAddress.size > this.limits.pendingConnectionsOfAddress) this.#closeOldest(ofAddress);
-    if (this.#all.size > this.limits.pendingConnections) this.#closeOldest(this.#all);
+    if (!isProxy && ofAddress.size > this.limits.pendingConnectionsOfAddress) this.#closeOldest(ofAddress.values());
+    if (this.#all.size > this.limits.pendingConnections) this.#closeOldest(this.#all.keys());
   }
 
   /** A client has signed in on this connection, or it has become a WebSocket, which has limits of its own. Idempotent. */
   release(socket: Socket): void {
-    this.#remove(socket, networkOf(socket.remoteAddress));
+    const network = this.#all.get(socket);
+    if (network === undefined) return;
+    this.#all.delete(socket);
+    const ofAddress = this.#ofAddresses.get(network);
+    ofAddress?.delete(socket);
+    if (ofAddress?.size === 0) this.#ofAddresses.delete(network);
   }
 
-  #closeOldest(sockets: ReadonlySet<Socket>): void {
+  #closeOldest(sockets: Iterable<Socket>): void {
     const [oldest] = sockets;
     if (oldest === undefined) return;
     this.release(oldest);
     oldest.destroy();
     this.onClosed();
-  }
-
-  #remove(socket: Socket, network: string): void {
-    this.#all.delete(socket);
-    const ofAddress = this.#ofAddresses.get(network);
-    ofAddress?.delete(socket);
-    if (ofAddress?.size === 0) this.#ofAddresses.delete(network);
   }
 }
