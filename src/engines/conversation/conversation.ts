@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { plainOutput, type OutputFilter } from '../process/outputFilter.js';
 import { startTool, type ToolCommand } from '../process/startTool.js';
@@ -20,9 +21,21 @@ export type Line = {
   close(): void;
 };
 
+/** The limits for connecting, and for everything that is asked over the line. */
+export type LineLimits = Pick<AnswerLimits, 'signal' | 'timeoutMs'> & {
+  /** A ceiling for `maxBytes` of every question. Undefined: there is none. */
+  readonly mostAnswerBytes?: number;
+};
+
+/**
+ * The ceiling for a check. Unlike a job, it runs in the API, where its answers must not delay other clients. They hold
+ * the definitions of some ten thousand views.
+ */
+export const checkAnswerBytes = 32 * 1024 * 1024;
+
 /** A process that communicates with one server. */
 export type Conversation = {
-  connect(address: string, port: number, limits: Pick<AnswerLimits, 'signal' | 'timeoutMs'>): Promise<Line>;
+  connect(address: string, port: number, limits: LineLimits): Promise<Line>;
   /** The number of open lines. */
   lines(): number;
   hasEnded(): boolean;
@@ -50,7 +63,7 @@ export function startConversation(driver: URL, tools: Tools, onIdle: () => void)
     lines: () => open.size,
     hasEnded: channel.hasEnded,
     end: channel.end,
-    async connect(address, port, limits) {
+    async connect(address, port, { mostAnswerBytes = Infinity, ...limits }) {
       const line = (lastLine += 1);
       open.add(line);
       channel.keepsAlive(true);
@@ -72,7 +85,8 @@ export function startConversation(driver: URL, tools: Tools, onIdle: () => void)
         logIn: async (login, loginLimits) => {
           await ask({ do: 'LOG_IN', login }, loginLimits);
         },
-        ask: (question, values, askLimits) => ask({ do: 'ASK', question, values }, askLimits),
+        ask: (question, values, { maxBytes, ...askLimits }) =>
+          ask({ do: 'ASK', question, values }, { ...askLimits, maxBytes: Math.min(maxBytes, mostAnswerBytes) }),
         close,
       };
     },
@@ -107,7 +121,7 @@ function openChannel(driver: URL, tools: Tools): Channel {
     const reply = asReply(value);
     waiting.get(reply.id)?.take(reply, bytes);
   }, maxReplyBytes);
-  started.stdout?.on('data', (chunk: Buffer) => {
+  inTurns(started.stdout, (chunk) => {
     try {
       read(chunk);
     } catch {
@@ -141,6 +155,18 @@ function openChannel(driver: URL, tools: Tools): Channel {
       await started.ended;
     },
   };
+}
+
+/**
+ * Calls `take` with each chunk, and lets everything else that waits in this process run between two of them. Without
+ * the pause, the event loop would read as many chunks in one turn as a fast server fills.
+ */
+function inTurns(stream: Readable | null, take: (chunk: Buffer) => void): void {
+  stream?.on('data', (chunk: Buffer) => {
+    take(chunk);
+    stream.pause();
+    setImmediate(() => stream.resume());
+  });
 }
 
 function command(driver: URL): Pick<ToolCommand, 'program' | 'args' | 'limits'> {

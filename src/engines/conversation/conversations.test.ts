@@ -20,7 +20,9 @@ const driver = new URL('../mariadb/mariadbDriver.js', import.meta.url);
 const login = { host: '127.0.0.1', user: 'u', password: 'p', tls: null };
 const limits = { signal: new AbortController().signal, timeoutMs: 20_000, maxBytes: 1024 * 1024 };
 
-/** Answers `who` with its own word and `error` with an error. Does not answer other requests. */
+/**
+ * Answers `who` with its own word, `error` with an error, and `many` with 3,000 long rows. Does not answer other requests.
+ */
 let server: Server;
 let port: number;
 const sockets = new Set<Socket>();
@@ -38,6 +40,8 @@ beforeAll(async () => {
       const question = data.subarray(5).toString('latin1');
       if (!loggedIn) socket.write(withHeaders(2, okPacket));
       else if (question === 'who') socket.write(withHeaders(1, ...oneColumn('n', [`connection ${number}`])));
+      else if (question === 'many')
+        socket.write(withHeaders(1, ...oneColumn('n', Array<string>(3_000).fill('x'.repeat(2_000)))));
       else if (question === 'error') socket.write(withHeaders(1, errorPacket(1146, '#42S02No such table')));
       loggedIn = true;
     });
@@ -92,6 +96,31 @@ test('an error of the server keeps the line open, and an exceeded limit closes i
   expect(await line.ask('who', [], limits)).toHaveLength(1);
   await expect(line.ask('who', [], { ...limits, maxBytes: 10 })).rejects.toMatchObject({ code: 'ANSWER_TOO_LONG' });
   await expect(line.ask('who', [], limits)).rejects.toMatchObject({ name: 'ConversationError' });
+});
+
+test('a line with a ceiling refuses a larger answer, whatever its question allows', async () => {
+  conversations = createConversations(driver);
+  const line = await conversations.connect('a', '127.0.0.1', port, { ...limits, mostAnswerBytes: 10 });
+  await line.logIn(login, limits);
+  await expect(line.ask('who', [], limits)).rejects.toMatchObject({ code: 'ANSWER_TOO_LONG' });
+});
+
+test('a long answer lets the event loop turn between its batches', async () => {
+  conversations = createConversations(driver);
+  const line = await open();
+  let turn = 0;
+  let ended = false;
+  const count = () => {
+    turn += 1;
+    if (!ended) setImmediate(count);
+  };
+  count();
+  const batchesByTurn = new Map<number, number>();
+  const onRows = () => batchesByTurn.set(turn, (batchesByTurn.get(turn) ?? 0) + 1);
+  await line.ask('many', [], { ...limits, maxBytes: 1024 ** 3, onRows });
+  ended = true;
+  // A batch is longer than a chunk, except the last one.
+  expect(Math.max(...batchesByTurn.values())).toBeLessThanOrEqual(2);
 });
 
 test('an error of the code that receives the rows fails only its own question, unchanged', async () => {

@@ -1,6 +1,5 @@
 import { systemTools } from '../process/tools.js';
-import type { AnswerLimits } from './answer.js';
-import { startConversation, type Conversation, type Line } from './conversation.js';
+import { startConversation, type Conversation, type Line, type LineLimits } from './conversation.js';
 
 /**
  * The processes that communicate with servers of one kind. Only lines to the same server with the same login share a
@@ -9,12 +8,7 @@ import { startConversation, type Conversation, type Line } from './conversation.
  */
 export type Conversations = {
   /** Connects to an address. `login` identifies the account and the server. Throws the same errors as `Line`. */
-  connect(
-    login: string,
-    address: string,
-    port: number,
-    limits: Pick<AnswerLimits, 'signal' | 'timeoutMs'>,
-  ): Promise<Line>;
+  connect(login: string, address: string, port: number, limits: LineLimits): Promise<Line>;
   /** Ends all processes. Open lines break. */
   close(): Promise<void>;
 };

@@ -1,4 +1,5 @@
 import type { CheckStep } from '../../../check.js';
+import { checkAnswerBytes } from '../../conversation/conversation.js';
 import { trySteps, type StepToTry } from '../../../storage/checkSteps.js';
 import { pipelinePrograms } from '../../pipeline/pipelinePrograms.js';
 import { versionNumbers } from '../../process/programVersion.js';
@@ -46,6 +47,7 @@ export async function checkMongodb(
           ...settings,
           signal,
           connectTimeoutMs: options.timeoutMs,
+          mostAnswerBytes: checkAnswerBytes,
         });
         return describeServer(session);
       },

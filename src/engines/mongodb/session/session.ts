@@ -3,7 +3,7 @@ import { isError } from '../../../isError.js';
 import { outsideText } from '../../../outsideText.js';
 import { unlessAborted } from '../../../unlessAborted.js';
 import { ConversationError, type Row } from '../../conversation/answer.js';
-import type { Line } from '../../conversation/conversation.js';
+import type { Line, LineLimits } from '../../conversation/conversation.js';
 import type { Conversations } from '../../conversation/conversations.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
 import { refuseUnverifiableHost, tlsOptions } from '../../network/tls.js';
@@ -28,7 +28,7 @@ export type Session = {
   close(): void;
 };
 
-export type SessionOptions = {
+export type SessionOptions = Pick<LineLimits, 'mostAnswerBytes'> & {
   readonly conversations: Conversations;
   readonly signal: AbortSignal;
   readonly allowAddress: AllowAddress;
@@ -63,7 +63,7 @@ export async function openMember(member: ServiceConnection, options: SessionOpti
 export function connectLine(
   { host, port, username }: ServiceConnection,
   { address }: ServerAddress,
-  { conversations, ...limits }: Pick<SessionOptions, 'conversations' | 'signal'> & { readonly timeoutMs: number },
+  { conversations, ...limits }: Pick<SessionOptions, 'conversations'> & LineLimits,
 ): Promise<Line> {
   return conversations.connect(JSON.stringify([host, address, port, username]), address, port, limits);
 }

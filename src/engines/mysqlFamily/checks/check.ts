@@ -1,5 +1,6 @@
 import type { CheckStep } from '../../../check.js';
 import { trySteps, type StepToTry } from '../../../storage/checkSteps.js';
+import { checkAnswerBytes } from '../../conversation/conversation.js';
 import { connectSteps } from '../../network/connectSteps.js';
 import { pipelinePrograms } from '../../pipeline/pipelinePrograms.js';
 import { programVersion, versionNumbers } from '../../process/programVersion.js';
@@ -26,7 +27,10 @@ export async function checkServer(
   options: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<readonly CheckStep[]> {
   const connecting = connectSteps(connection, settings.allowAddress, (server, signal) =>
-    connectLine(connection, server, { ...settings, signal, timeoutMs: options.timeoutMs }),
+    connectLine(connection, server, {
+      ...{ ...settings, signal, timeoutMs: options.timeoutMs },
+      mostAnswerBytes: checkAnswerBytes,
+    }),
   );
   let session: Session | undefined;
   const logInStep: StepToTry = {

@@ -1,5 +1,5 @@
 import { StowageError } from '../../../errors.js';
-import type { Line } from '../../conversation/conversation.js';
+import type { Line, LineLimits } from '../../conversation/conversation.js';
 import type { Conversations } from '../../conversation/conversations.js';
 import { ConversationError, type Row } from '../../conversation/answer.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
@@ -16,7 +16,7 @@ import { ownSessionStatement, type FoundSettings } from './serverSettings.js';
 
 export type { QuestionLimits, Row, Session };
 
-export type SessionOptions = {
+export type SessionOptions = Pick<LineLimits, 'mostAnswerBytes'> & {
   readonly conversations: Conversations;
   readonly dialect: ServerDialect;
   readonly signal: AbortSignal;
@@ -59,7 +59,7 @@ export async function openSessionAt(
 export function connectLine(
   connection: ServiceConnection,
   { address }: ServerAddress,
-  { conversations, ...limits }: Pick<SessionOptions, 'conversations' | 'signal'> & { readonly timeoutMs: number },
+  { conversations, ...limits }: Pick<SessionOptions, 'conversations'> & LineLimits,
 ): Promise<Line> {
   const { host, port, username } = connection;
   return conversations.connect(JSON.stringify([host, address, port, username]), address, port, limits);

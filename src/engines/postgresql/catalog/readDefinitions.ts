@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Definition } from '../../inventory.js';
-import type { Session } from '../session/session.js';
+import { catalogBytes, type Row, type Session } from '../session/session.js';
 import { definitionQueries } from './definitionQueries.js';
 import { qualifiedName } from './names.js';
 
@@ -21,20 +21,21 @@ type Parts = Map<string, string>;
 export async function readDefinitions(session: Session): Promise<Definitions> {
   const found = new Map<string, Map<string, Parts>>();
   for (const query of definitionQueries) {
-    for (const row of await session.query(query)) {
-      const [kind, name, schema] = [row['kind'] ?? '', row['name'] ?? '', row['schema'] ?? null];
-      const all = inserted(found, kind, () => new Map<string, Parts>());
-      const parts = inserted(
-        all,
-        schema === null ? name : qualifiedName(schema, name),
-        () => new Map<string, string>(),
-      );
-      parts.set(row['part'] ?? '', row['text'] ?? '');
-    }
+    await session.query(query, [], {
+      maxBytes: catalogBytes,
+      onRows: (rows) => rows.forEach((row) => add(row, found)),
+    });
   }
   return new Map(
     [...found].map(([kind, all]) => [kind, new Map([...all].map(([name, parts]) => [name, definitionOf(parts)]))]),
   );
+}
+
+function add(row: Row, found: Map<string, Map<string, Parts>>): void {
+  const [kind, name, schema] = [row['kind'] ?? '', row['name'] ?? '', row['schema'] ?? null];
+  const all = inserted(found, kind, () => new Map<string, Parts>());
+  const parts = inserted(all, schema === null ? name : qualifiedName(schema, name), () => new Map<string, string>());
+  parts.set(row['part'] ?? '', row['text'] ?? '');
 }
 
 /** Columns keep their order in the hash. The order of other parts means nothing. */

@@ -1,5 +1,5 @@
 import type { InventoryTable } from '../../inventory.js';
-import type { Session } from '../session/session.js';
+import { catalogBytes, type Row, type Session } from '../session/session.js';
 import { sqlStateOf } from '../errors/serverErrors.js';
 import { qualifiedName, quoteName, type ArchivedNames } from './names.js';
 
@@ -23,14 +23,27 @@ export const largeObjects = {
 
 /** The tables of which pg_dump dumps a definition or rows: also those that an extension marks as its configuration. */
 export async function listTables(session: Session): Promise<readonly ListedTable[]> {
-  const rows = await session.query(tablesQuery);
-  return rows.map((row) => {
-    const [schema, table] = [row['schema'] ?? '', row['name'] ?? ''];
-    return {
-      ...{ schema, table, name: qualifiedName(schema, table), relkind: row['relkind'] ?? '' },
-      ...{ pages: Number(row['pages']), estimate: Math.max(0, Number(row['estimate'])) },
-    };
+  const found: ListedTable[] = [];
+  const onRows = (rows: readonly Row[]) => found.push(...rows.map(listedTable));
+  await session.query(`${tablesQuery} ORDER BY schema COLLATE "C", name COLLATE "C"`, [], {
+    maxBytes: catalogBytes,
+    onRows,
   });
+  return found;
+}
+
+function listedTable(row: Row): ListedTable {
+  const [schema, table] = [row['schema'] ?? '', row['name'] ?? ''];
+  return {
+    ...{ schema, table, name: qualifiedName(schema, table), relkind: row['relkind'] ?? '' },
+    ...{ pages: Number(row['pages']), estimate: Math.max(0, Number(row['estimate'])) },
+  };
+}
+
+/** The number of tables that `listTables` returns. */
+export async function countTables(session: Session): Promise<number> {
+  const [row] = await session.query(`SELECT count(*) AS tables FROM (${tablesQuery}) AS listed`);
+  return Number(row?.['tables']);
 }
 
 const tablesQuery = `
@@ -44,7 +57,7 @@ UNION ALL
 SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relpages AS pages, round(c.reltuples) AS estimate
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = 'pg_catalog.pg_largeobject_metadata'::regclass AND EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
-) AS all_tables ORDER BY schema COLLATE "C", name COLLATE "C"`;
+) AS all_tables`;
 
 /** The names of the tables as an archive of pg_dump has them. Empty if the archive is in UTF-8. */
 export async function archivedNames(session: Session): Promise<ArchivedNames> {

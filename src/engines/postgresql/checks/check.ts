@@ -1,10 +1,11 @@
 import type { CheckStep } from '../../../check.js';
 import { trySteps, type StepToTry } from '../../../storage/checkSteps.js';
+import { checkAnswerBytes } from '../../conversation/conversation.js';
 import { connectSteps } from '../../network/connectSteps.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { listDatabases, selectDatabases, serversOwn } from '../catalog/databases.js';
-import { listTables } from '../catalog/tables.js';
-import { connectLine, openSessionAt, shortText, type Session } from '../session/session.js';
+import { countTables } from '../catalog/tables.js';
+import { connectLine, openSessionAt, shortText, type Session, type SessionOptions } from '../session/session.js';
 import type { PostgresqlSettings } from '../settings.js';
 import { findPostgresqlTools, toolsForDump } from '../tools/postgresqlTools.js';
 import { backupAccountStatements, restoreAccountAdvice } from './accountStatements.js';
@@ -14,9 +15,10 @@ import { refuseUnfitServer } from './refuseUnfitServer.js';
 /** Validate: checks step by step how far a backup gets with this connection. Throws only the reason of the signal. */
 export async function checkPostgresql(
   connection: ServiceConnection,
-  settings: PostgresqlSettings,
+  engine: PostgresqlSettings,
   options: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<readonly CheckStep[]> {
+  const settings = { ...engine, mostAnswerBytes: checkAnswerBytes };
   const connecting = connectSteps(connection, settings.allowAddress, (server, signal) =>
     connectLine(connection, server, { ...settings, signal, timeoutMs: options.timeoutMs }),
   );
@@ -47,7 +49,7 @@ export async function checkPostgresql(
 
 function serverSteps(
   connection: ServiceConnection,
-  settings: PostgresqlSettings,
+  settings: PostgresqlSettings & Pick<SessionOptions, 'mostAnswerBytes'>,
   loggedIn: () => Session,
   signal: AbortSignal,
 ): readonly StepToTry[] {
@@ -72,7 +74,7 @@ function serverSteps(
         for (const { name } of databases) {
           const session = await openSessionAt(connection, [first.server], { ...settings, signal }, name);
           try {
-            await refuseUndumpableTables(session, await listTables(session));
+            await refuseUndumpableTables(session, await countTables(session));
           } finally {
             session.close();
           }

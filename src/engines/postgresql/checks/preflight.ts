@@ -50,7 +50,7 @@ export async function preflightPostgresql(
       ...{ session, toolVersion: tools.version, counting: 'NONE' },
       alsoRead: async (each, tables, database) => {
         await refuseSilentLosses(each);
-        await refuseUndumpableTables(each, tables);
+        await refuseUndumpableTables(each, tables.length);
         warnings.push(...(await findHazards(each, database.name)));
         names.set(database.name, await archivedNames(each));
       },

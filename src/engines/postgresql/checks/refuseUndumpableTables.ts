@@ -1,13 +1,12 @@
 import { StowageError } from '../../../errors.js';
-import type { ListedTable } from '../catalog/tables.js';
 import { qualifiedName, quoteName } from '../catalog/names.js';
 import { shortText, type Row, type Session } from '../session/session.js';
 
 /** Refuses tables that the account may not read, or of which it would read only some rows. Throws SERVICE_PRIVILEGE. */
-export async function refuseUndumpableTables(session: Session, tables: readonly ListedTable[]): Promise<void> {
+export async function refuseUndumpableTables(session: Session, tables: number): Promise<void> {
   await refuseUnreadable(session);
   await refuseHiddenRows(session);
-  await refuseTooManyTables(session, tables.length);
+  await refuseTooManyTables(session, tables);
 }
 
 async function refuseUnreadable(session: Session): Promise<void> {

@@ -2,7 +2,7 @@ import { StowageError } from '../../../errors.js';
 import { outsideText } from '../../../outsideText.js';
 import { unlessAborted } from '../../../unlessAborted.js';
 import { ConversationError, type Row } from '../../conversation/answer.js';
-import type { Line } from '../../conversation/conversation.js';
+import type { Line, LineLimits } from '../../conversation/conversation.js';
 import type { Conversations } from '../../conversation/conversations.js';
 import type { Json } from '../../conversation/driver.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
@@ -31,11 +31,13 @@ export type Session = {
 export type QuestionLimits = {
   /** The time limit for an answer. After it the session is closed. Default 120 s. */
   readonly timeoutMs?: number;
-  /** The memory limit for an answer. A larger answer closes the session. Default 256 MiB. */
+  /** The memory limit for an answer. A larger answer closes the session. Default 64 MiB. */
   readonly maxBytes?: number;
+  /** Receives the rows of a long answer in batches of some hundred rows. The result is then empty. */
+  readonly onRows?: (rows: readonly Row[]) => void;
 };
 
-export type SessionOptions = {
+export type SessionOptions = Pick<LineLimits, 'mostAnswerBytes'> & {
   readonly conversations: Conversations;
   readonly signal: AbortSignal;
   readonly allowAddress: AllowAddress;
@@ -52,8 +54,10 @@ export const postgresqlDriver = new URL('./postgresqlDriver.js', import.meta.url
 
 const defaultConnectTimeoutMs = 10_000;
 const queryTimeoutMs = 120_000;
-const defaultAnswerBytes = 256 * 1024 * 1024;
+const defaultAnswerBytes = 64 * 1024 * 1024;
 const loginAnswerBytes = 64 * 1024;
+/** The limit for an answer about all objects of a database. Definitions of about a hundred thousand tables fit. */
+export const catalogBytes = 1024 * 1024 * 1024;
 
 /**
  * Connects to a database of a server, or, without `database`, to the first of the usual ones that accepts the account. The
@@ -108,7 +112,7 @@ function usualDatabases({ databases, username }: ServiceConnection): readonly st
 export function connectLine(
   connection: ServiceConnection,
   { address }: ServerAddress,
-  { conversations, ...limits }: Pick<SessionOptions, 'conversations' | 'signal'> & { readonly timeoutMs: number },
+  { conversations, ...limits }: Pick<SessionOptions, 'conversations'> & LineLimits,
 ): Promise<Line> {
   const { host, port, username } = connection;
   return conversations.connect(JSON.stringify([host, address, port, username]), address, port, limits);
@@ -145,7 +149,7 @@ export async function logIn(
       .catch((error: unknown) => {
         throw asSessionError(connection, signal, error);
       });
-    const version = await readServerVersion(connection, query);
+    const version = await readServerVersion(connection, (sql) => query(sql, [], { maxBytes: loginAnswerBytes }));
     const settings = [...unlimited(version.major), ...independentSettings];
     await query(settings.map((setting) => `SET ${setting}`).join('; '));
     const loginPid = async () => (await ask(loginProcessId, [], {}))[0]?.['pid'] ?? '';
