@@ -1,6 +1,7 @@
 import type { CloudFoundryConfig } from '../config.js';
 import type { Log } from '../log.js';
-import { findServices } from '../services/serviceQueries.js';
+import { findServices, findServicesOfInstances } from '../services/serviceQueries.js';
+import { instanceId } from '../services/serviceRules.js';
 import { CloudFoundry } from '../signIn/platform/cloudFoundry.js';
 import { PlatformRights } from '../signIn/platform/platformRights.js';
 import { pinnedFetch } from '../signIn/provider/pinnedFetch.js';
@@ -25,5 +26,7 @@ export function openPlatform(
       const found = await findServices(dataSource.manager, ids);
       return found.flatMap((service) => (service?.removedAt === null ? [service] : []));
     },
+    servicesOfInstances: (instanceIds) => findServicesOfInstances(dataSource.manager, instanceIds),
+    isInstanceId: (text) => instanceId(text) === undefined,
   });
 }

@@ -94,7 +94,7 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
     credential: (request) => browsers.credential(request),
     authenticate: firstOf(
       (credential) => browsers.authenticate(credential),
-      ...(person === undefined ? [] : [jwtSignIn({ ...person, rights })]),
+      ...(person === undefined ? [] : [jwtSignIn({ ...person, rights, platform: platform ?? undefined })]),
     ),
     pages: (tools) =>
       Router().use(

@@ -1,9 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Secret } from '../secret.js';
 import { installationViewer, type Viewer } from './viewer.js';
 
 /** The proof of a caller: the token of `Authorization: Bearer <token>`, or the value of the session's cookie. */
-export type Credential = { readonly kind: 'BEARER' | 'SESSION'; readonly value: string };
+export type Credential = {
+  readonly kind: 'BEARER' | 'SESSION';
+  readonly value: string;
+  /** The service instances for which a platform is asked what the caller may do. The caller names them. */
+  readonly serviceInstances?: readonly string[];
+};
 
 /** A caller whose credential is valid. */
 export type Authenticated = {
@@ -61,8 +67,21 @@ export function bearerToken(authorization: unknown, prefix: 'REQUIRED' | 'OPTION
   return prefix === 'OPTIONAL' && /^\S+$/.test(authorization) ? authorization : undefined;
 }
 
-/** The same as `bearerToken`, as a credential. */
-export function bearerCredential(...authorization: Parameters<typeof bearerToken>): Credential | undefined {
-  const value = bearerToken(...authorization);
-  return value === undefined ? undefined : { kind: 'BEARER', value };
+/** The credential of the headers of a request. Undefined: they carry no bearer token. */
+export function credentialOfHeaders(headers: IncomingHttpHeaders): Credential | undefined {
+  return credentialWith(bearerToken(headers.authorization), headers['stowage-service-instances']);
+}
+
+/** The credential of the payload of connection_init. */
+export function credentialOfPayload(payload: Readonly<Record<string, unknown>> | undefined): Credential | undefined {
+  const sent = payload?.['authorization'] ?? payload?.['Authorization'];
+  return credentialWith(bearerToken(sent, 'OPTIONAL'), payload?.['serviceInstances']);
+}
+
+/** `instances` are names that commas separate. */
+function credentialWith(value: string | undefined, instances: unknown): Credential | undefined {
+  if (value === undefined) return undefined;
+  const named = typeof instances === 'string' ? instances.split(',').map((each) => each.trim()) : [];
+  const serviceInstances = [...new Set(named.filter((each) => each !== ''))];
+  return { kind: 'BEARER', value, ...(serviceInstances.length === 0 ? {} : { serviceInstances }) };
 }

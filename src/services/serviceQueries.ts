@@ -1,4 +1,4 @@
-import { IsNull, type EntityManager } from 'typeorm';
+import { In, IsNull, type EntityManager } from 'typeorm';
 import { rowById, rowsById } from '../server/rowsById.js';
 import { ServiceTable, type ServiceRow } from './serviceView.js';
 
@@ -15,6 +15,14 @@ export function findServices(manager: EntityManager, ids: readonly string[]): Pr
 /** Finds removed services too, because an instance id is never used again. */
 export function findServiceOfInstance(manager: EntityManager, instanceId: string): Promise<ServiceRow | null> {
   return manager.findOneBy(ServiceTable, { instanceId });
+}
+
+/** The services of these instances that are not removed. */
+export function findServicesOfInstances(
+  manager: EntityManager,
+  instanceIds: readonly string[],
+): Promise<readonly ServiceRow[]> {
+  return manager.findBy(ServiceTable, { instanceId: In([...instanceIds]), removedAt: IsNull() });
 }
 
 /** The service of that name that is not removed. */

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { StowageError } from '../../errors.js';
 import type { AuditReports } from '../auditReports.js';
-import { bearerCredential, type Authenticate } from '../authenticate.js';
+import { credentialOfHeaders, type Authenticate } from '../authenticate.js';
 import type { BrowserSignIn } from '../browserSignIn.js';
 import { clientAddressOf } from '../client/clientOf.js';
 import { rateHeaders, type Rate, type RequestRates } from '../fairness/requestRates.js';
@@ -35,7 +35,7 @@ export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
   return async (request, response, next) => {
     const ofAddress = rates.ofAddress(clientAddressOf(request));
     refuseExceeded(response, [ofAddress], metrics);
-    const credential = bearerCredential(request.headers.authorization) ?? browsers?.credential(request);
+    const credential = credentialOfHeaders(request.headers) ?? browsers?.credential(request);
     const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
     if (signedIn === undefined) {
       metrics.failedSignIns.inc({ transport: 'http' });

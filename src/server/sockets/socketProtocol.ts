@@ -7,7 +7,7 @@ import type { WebSocket } from 'ws';
 import { StowageError } from '../../errors.js';
 import { apiError, type ErrorLog } from '../apiError.js';
 import type { AuditReports } from '../auditReports.js';
-import { bearerCredential, type Authenticate, type Credential } from '../authenticate.js';
+import { credentialOfPayload, type Authenticate, type Credential } from '../authenticate.js';
 import type { BrowserSignIn } from '../browserSignIn.js';
 import type { AnswerBudget } from '../budget/answerBudget.js';
 import { executeWithinBudget } from '../budget/executeWithinBudget.js';
@@ -134,16 +134,22 @@ function protocolServer(options: SocketProtocolOptions) {
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: options.connectionInitMs,
     async onConnect({ connectionParams, extra }) {
-      const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
-      const credential = bearerCredential(sent, 'OPTIONAL') ?? browsers?.credential(extra.request);
+      const credential = credentialOfPayload(connectionParams) ?? browsers?.credential(extra.request);
       if (credential === undefined) {
         await failed(extra);
         extra.socket.close(CloseCode.Unauthorized, unauthorized);
         return false;
       }
-      const signedIn = await patiently(() =>
-        SignedInSocket.open(extra.socket, credential, { authenticate, changes, now }),
-      );
+      let signedIn: SignedInSocket | undefined;
+      try {
+        signedIn = await patiently(() => SignedInSocket.open(extra.socket, credential, { authenticate, changes, now }));
+      } catch (error) {
+        if (!(error instanceof StowageError)) throw error;
+        const isWrong = error.code === 'BAD_INPUT';
+        if (isWrong) extra.socket.close(CloseCode.BadRequest, 'Bad request: connection_init is not valid');
+        else extra.socket.close(1013, 'Try again later: the sign-in cannot be checked');
+        return false;
+      }
       if (signedIn === undefined) {
         await failed(extra, credential);
         return false; // 4403

@@ -1,10 +1,12 @@
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startProviderApi, type ProviderApi } from '../../../test/fixtures/api/providerApi.js';
 import type { WebBrowser } from '../../../test/fixtures/api/webBrowser.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { serveUaa, startCloudFoundry, type TestCloudFoundry } from '../../../test/fixtures/servers/cloudFoundry.js';
+import { clientId } from '../../../test/fixtures/servers/oidcProvider.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
 
@@ -18,7 +20,7 @@ describeWith({ postgresql: await postgresMissing() }, 'people of a Cloud Foundry
   let dashboard: string;
   beforeAll(async () => {
     cloud = await startCloudFoundry();
-    const settings = { OIDC_CLOUD_FOUNDRY_URL: cloud.url };
+    const settings = { OIDC_CLOUD_FOUNDRY_URL: cloud.url, OIDC_AUDIENCE: clientId };
     ground = await startProviderApi(settings, { provider: cloud.uaa, serve: serveUaa });
     own = await settleProject(ground.api, 'Amsterdam', 9);
     dashboard = `/v2/dashboard/${own.instanceId}`;
@@ -148,18 +150,125 @@ describeWith({ postgresql: await postgresMissing() }, 'people of a Cloud Foundry
     });
   });
 
-  async function subscribed(browser: WebBrowser): Promise<{ closed: Promise<object>; client: Client }> {
+  describe('programs with an access token of a person', () => {
+    const bearer = (login: string, more: object = {}) => {
+      const now = Math.floor(Date.now() / 1000);
+      return cloud.uaa.sign({
+        ...{ iss: cloud.uaa.issuer, sub: login, user_id: login, user_name: `${login}@example.org`, iat: now },
+        ...{ aud: ['openid', 'cloud_controller_service_permissions', clientId], exp: now + 600, jti: randomUUID() },
+        ...{ cid: clientId, client_id: clientId, grant_type: 'authorization_code', zid: 'uaa' },
+        ...{ scope: ['openid', 'cloud_controller_service_permissions.read'] },
+        ...more,
+      });
+    };
+    const ask = async (token: string, instances?: string) => {
+      const named = instances === undefined ? {} : { 'stowage-service-instances': instances };
+      const response = await fetch(`${ground.api.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...named },
+        body: JSON.stringify({ query: rights }),
+      });
+      const { data, errors } = (await response.json()) as {
+        data?: { services: { nodes: { id: string; viewerActions: string[] }[] } };
+        errors?: { extensions: { code: string } }[];
+      };
+      return { status: response.status, services: data?.services.nodes, code: errors?.[0]?.extensions.code };
+    };
+    const failing = (status: number) => {
+      cloud.answer = (_request, response) => response.writeHead(status).end();
+    };
+
+    test('have the role that the platform gives in the service instances that a request names', async () => {
+      const seen = await ask(await bearer('vera'), `no-such-instance, ${own.instanceId},../..,a/b`);
+      expect(seen.services).toEqual([{ id: own.serviceId, viewerActions: [] }]);
+      expect((await ask(await bearer('mona'), own.instanceId)).services?.[0]?.viewerActions).toContain('UPDATE');
+      expect((await ask(await bearer('nina'), own.instanceId)).services).toEqual([]);
+      expect((await ask(await bearer('vera'))).services).toEqual([]);
+    });
+
+    test('ask the platform once for several requests, also about an instance that does not exist here', async () => {
+      const token = await bearer('vera');
+      const before = cloud.requests.length;
+      for (let each = 0; each < 3; each += 1) await ask(token, `no-such-instance,${own.instanceId}`);
+      expect(cloud.requests.slice(before).toSorted()).toEqual(
+        ['no-such-instance', own.instanceId].map((id) => `/v3/service_instances/${id}/permissions`).toSorted(),
+      );
+    });
+
+    test('are refused while the platform does not answer, or if it refuses the token', async () => {
+      failing(500);
+      expect(await ask(await bearer('vera'), own.instanceId)).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+      expect(await openedSocket(await bearer('vera'))).toMatchObject({ code: 1013 });
+      failing(401);
+      expect(await ask(await bearer('vera'), own.instanceId)).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+    });
+
+    test('cannot name more service instances than the limit', async () => {
+      const many = Array.from({ length: 21 }, (_, index) => `instance-${index}`).join(',');
+      const before = cloud.requests.length;
+      expect(await ask(await bearer('vera'), many)).toMatchObject({ status: 400, code: 'BAD_INPUT' });
+      expect(await openedSocket(await bearer('vera'), many)).toMatchObject({ code: 4400 });
+      expect(cloud.requests.slice(before)).toEqual([]);
+    });
+
+    test.each([
+      ['a refresh token', { jti: `${randomUUID()}-r` }],
+      ['a refresh token with its scopes', { granted_scopes: ['openid'] }],
+      ['a token of a client whose id is that of a person', { user_id: undefined, grant_type: 'client_credentials' }],
+    ])('are refused with %s', async (_what, claims) => {
+      expect(await ask(await bearer('vera', claims))).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+    });
+
+    test('lose a right within 60 s of losing it on the platform, also with an open WebSocket', async () => {
+      cloud.permissions.set(`lena ${own.instanceId}`, mayManage);
+      const token = await bearer('lena');
+      const { closed, client } = await subscribed({ authorization: token, serviceInstances: own.instanceId });
+      cloud.permissions.delete(`lena ${own.instanceId}`);
+      const lostAt = performance.now();
+      expect(await closed).toEqual({ code: 4403, reason: 'Forbidden: the rights were reduced' });
+      expect(performance.now() - lostAt).toBeLessThan(60_000);
+      expect((await ask(token, own.instanceId)).services).toEqual([]);
+      await client.dispose();
+    }, 90_000);
+
+    test('lose an open WebSocket within 60 s if the platform does not answer any more', async () => {
+      const token = await bearer('vera');
+      const { closed, client } = await subscribed({ authorization: token, serviceInstances: own.instanceId });
+      failing(500);
+      expect(await closed).toEqual({ code: 1013, reason: 'Try again later: the rights cannot be checked' });
+      await client.dispose();
+    }, 90_000);
+
+    async function openedSocket(token: string, serviceInstances = own.instanceId): Promise<unknown> {
+      const client = createClient({
+        url: `${ground.api.url.replace('http', 'ws')}/graphql`,
+        webSocketImpl: WebSocket,
+        connectionParams: { authorization: token, serviceInstances },
+        retryAttempts: 0,
+      });
+      return client
+        .iterate({ query: '{ me { subject } }' })
+        .next()
+        .catch((closed: unknown) => closed);
+    }
+  });
+
+  async function subscribed(
+    caller: WebBrowser | { readonly authorization: string; readonly serviceInstances: string },
+  ): Promise<{ closed: Promise<object>; client: Client }> {
     let close: (event: object) => void = () => undefined;
     const closed = new Promise<object>((resolve) => (close = resolve));
     class BrowserSocket extends WebSocket {
       constructor(address: string, protocols: string[]) {
-        super(address, protocols, { headers: { origin: browser.origin, cookie: browser.cookieHeader } });
+        const headers = 'origin' in caller ? { origin: caller.origin, cookie: caller.cookieHeader } : {};
+        super(address, protocols, { headers });
       }
     }
     const client = createClient({
       url: `${ground.api.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: BrowserSocket,
       retryAttempts: 0,
+      ...('origin' in caller ? {} : { connectionParams: { ...caller } }),
       on: {
         closed(event) {
           const { code, reason } = event as { code: number; reason: string };

@@ -1,4 +1,5 @@
-import { StowageError } from '../../errors.js';
+import { createHash } from 'node:crypto';
+import { badInput, StowageError } from '../../errors.js';
 import type { Grant, Role } from '../../server/viewer.js';
 import { openedTokens } from '../person.js';
 import type { Sealing } from '../sealing.js';
@@ -14,10 +15,13 @@ export type PlatformRightsTools = {
   readonly sealing: Sealing;
   /** The services with these ids that are not removed. */
   readonly servicesOf: (ids: readonly string[]) => Promise<readonly PlatformService[]>;
+  /** The services of these service instances that are not removed. */
+  readonly servicesOfInstances: (instanceIds: readonly string[]) => Promise<readonly PlatformService[]>;
+  readonly isInstanceId: (text: string) => boolean;
   readonly log: { warn(fields: object, message: string): void };
 };
 
-/** The role of a session in a service instance. ENDED: the session has ended, because the platform refuses its token. */
+/** A role in a service instance. ENDED: the session or the token opens nothing, because the platform refuses the token. */
 export type PlatformRole = Role | 'NONE' | 'ENDED';
 
 /**
@@ -28,12 +32,14 @@ const answerAgeMs = 20_000;
 export const recheckEveryMs = 20_000;
 /** Many requests must not wait for a platform that does not answer. */
 const failureAgeMs = 2_000;
-/** A session that tries many instance ids must not send as many requests to the platform. */
+/** A session or a token that tries many instance ids must not send as many requests to the platform. */
 const mostAtOnce = 50;
+/** The number of service instances that a request with a token may name. */
+const mostNamed = 20;
 
 type Known = { readonly role: Promise<PlatformRole>; until: number };
 
-/** The rights that the platform gives to people, by session. Each process keeps its answers. */
+/** The rights that the platform gives to people, by session or token. Each process keeps its answers. */
 export class PlatformRights {
   readonly #known = new Map<string, Map<string, Known>>();
   #forgetAt = -Infinity;
@@ -44,20 +50,34 @@ export class PlatformRights {
   ) {}
 
   /** Throws UNAVAILABLE if the platform does not answer. */
-  async roleAt(session: Session, instanceId: string): Promise<PlatformRole> {
-    const ofSession = this.#knownOf(session.id);
-    const known = ofSession.get(instanceId);
-    if (known !== undefined) return known.role;
-    if (ofSession.size >= mostAtOnce) {
-      throw new StowageError('UNAVAILABLE', 'Your session has asked for the rights in too many services.', {
-        help: 'Wait half a minute, and try again.',
-      });
+  roleAt(session: Session, instanceId: string): Promise<PlatformRole> {
+    return this.#answered(`session ${session.id}`, instanceId, () => this.#ask(session, instanceId));
+  }
+
+  /**
+   * The grants for the service instances that a request with an access token of the platform names. The platform is asked with
+   * this token, also about an instance that does not exist here, so that the time does not reveal which exist. Undefined: the
+   * platform refuses the token. Throws UNAVAILABLE if the platform does not answer.
+   */
+  async grantsOfToken(token: string, named: readonly string[]): Promise<readonly Grant[] | undefined> {
+    if (named.length > mostNamed) {
+      const hint = `Name at most ${mostNamed} service instances.`;
+      throw badInput([{ path: 'serviceInstances', problem: 'names too many service instances', hint }]);
     }
-    const role = this.#ask(session, instanceId);
-    const entry: Known = { role, until: this.nowMs() + answerAgeMs };
-    ofSession.set(instanceId, entry);
-    role.catch(() => (entry.until = this.nowMs() + failureAgeMs));
-    return role;
+    const instanceIds = named.filter((each) => this.tools.isInstanceId(each));
+    if (instanceIds.length === 0) return [];
+    const holder = `token ${createHash('sha256').update(token).digest('base64')}`;
+    const roles = await Promise.all(
+      instanceIds.map(async (id) => {
+        return [id, await this.#answered(holder, id, () => this.#askWith(token, id))] as const;
+      }),
+    );
+    if (roles.some(([, role]) => role === 'ENDED')) return undefined;
+    const services = await this.tools.servicesOfInstances(instanceIds);
+    return services.flatMap(({ id: serviceId, projectId, instanceId }) => {
+      const role = new Map(roles).get(instanceId);
+      return role === undefined || role === 'NONE' || role === 'ENDED' ? [] : [{ projectId, serviceId, role }];
+    });
   }
 
   /** The grants for the services that the session has opened. Undefined: the session has ended. */
@@ -72,6 +92,28 @@ export class PlatformRights {
     );
     if (found.some(({ role }) => role === 'ENDED')) return undefined;
     return found.flatMap(({ role, ...scope }) => (role === 'NONE' || role === 'ENDED' ? [] : [{ ...scope, role }]));
+  }
+
+  /** The known answer, or a new one. `holder` is the session or the token. */
+  async #answered(holder: string, instanceId: string, ask: () => Promise<PlatformRole>): Promise<PlatformRole> {
+    const ofHolder = this.#knownOf(holder);
+    const known = ofHolder.get(instanceId);
+    if (known !== undefined) return known.role;
+    if (ofHolder.size >= mostAtOnce) {
+      throw new StowageError('UNAVAILABLE', 'Your sign-in has asked for the rights in too many services.', {
+        help: 'Wait half a minute, and try again.',
+      });
+    }
+    const role = ask();
+    const entry: Known = { role, until: this.nowMs() + answerAgeMs };
+    ofHolder.set(instanceId, entry);
+    role.catch(() => (entry.until = this.nowMs() + failureAgeMs));
+    return role;
+  }
+
+  async #askWith(token: string, instanceId: string): Promise<PlatformRole> {
+    const role = await this.tools.platform.roleAt(token, instanceId);
+    return role === 'TOKEN_REFUSED' ? 'ENDED' : role;
   }
 
   async #ask(session: Session, instanceId: string): Promise<PlatformRole> {
@@ -90,14 +132,14 @@ export class PlatformRights {
     });
   }
 
-  /** The answers of a session that are not too old. */
-  #knownOf(sessionId: string): Map<string, Known> {
+  /** The answers for a holder that are not too old. */
+  #knownOf(holder: string): Map<string, Known> {
     const now = this.nowMs();
     if (now >= this.#forgetAt) this.#forgetOld(now);
-    const ofSession = this.#known.get(sessionId) ?? new Map<string, Known>();
-    for (const [instanceId, { until }] of ofSession) if (until <= now) ofSession.delete(instanceId);
-    this.#known.set(sessionId, ofSession);
-    return ofSession;
+    const ofHolder = this.#known.get(holder) ?? new Map<string, Known>();
+    for (const [instanceId, { until }] of ofHolder) if (until <= now) ofHolder.delete(instanceId);
+    this.#known.set(holder, ofHolder);
+    return ofHolder;
   }
 
   #forgetOld(now: number): void {

@@ -28,8 +28,8 @@ export class SignedTokens {
   ) {}
 
   /**
-   * The claims of an access token. Undefined: it is not valid. Throws if the keys of the provider cannot be read. An ID token and a logout token are signed by the same
-   * keys, and are refused: they are for the sign-in only.
+   * The claims of an access token. Undefined: it is not valid. Throws if the keys of the provider cannot be read. ID tokens,
+   * refresh tokens and logout tokens are signed with the same keys, and are refused: they are for other purposes.
    */
   async accessToken(token: string): Promise<(JWTPayload & { readonly sub: string; readonly exp: number }) | undefined> {
     if (this.audience === null) return undefined;
@@ -38,7 +38,9 @@ export class SignedTokens {
     if (claims === undefined || typeof sub !== 'string' || sub === '' || exp === undefined) return undefined;
     const isOther = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'].some((name) => name in claims);
     const kind = claims['typ'];
-    if (isOther || (typeof kind === 'string' && /^(ID|Refresh|Offline|Logout)$/i.test(kind))) return undefined;
+    // A UAA marks its refresh tokens only by their id and their scopes.
+    const isRefresh = 'granted_scopes' in claims || ('cid' in claims && String(claims.jti).endsWith('-r'));
+    if (isOther || isRefresh || (typeof kind === 'string' && /^(ID|Refresh|Offline|Logout)$/i.test(kind))) return undefined;
     return { ...claims, sub, exp };
   }
 
