@@ -7,6 +7,8 @@ import type { AuditReports } from './auditReports.js';
 import { sameToken, type Authenticate } from './authenticate.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
 import type { BrowserSignIn } from './browserSignIn.js';
+import type { RequestRates } from './fairness/requestRates.js';
+import { pageRates } from './http/pageRates.js';
 import type { HttpApi } from './httpApi.js';
 import type { ServerMetrics } from './metrics.js';
 import { metricsPage } from './metricsPage.js';
@@ -46,6 +48,7 @@ export type ApiAppOptions = PublicPages & {
   readonly signInFailures: SignInFailures;
   readonly reports: AuditReports;
   readonly guards: SignedInGuards;
+  readonly rates: RequestRates;
   readonly isClosing: () => boolean;
 };
 
@@ -54,6 +57,7 @@ export function apiApp(options: ApiAppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(countRequests(options.metrics), closedToBrowsers);
+  app.use(pageRates(options.rates, options.metrics));
   app.get('/healthz', alive);
   app.get('/readyz', ready(options.readiness, options.isClosing));
   app.get(

@@ -329,4 +329,19 @@ describe('too many requests in a minute', () => {
     for (let sent = 0; sent < 3; sent += 1) statuses.push((await post(token)).status);
     expect(statuses).toEqual([200, 200, 429]);
   });
+
+  test.each(['/playground/', '/metrics', '/no-such-page', '/graphql/elsewhere'])(
+    'include requests for the page %s, and the probes go on',
+    async (path) => {
+      await start({ requestsOfAddress: 2 });
+      const page = (of: string) => fetch(`${api.server.url}${of}`, { redirect: 'manual' });
+      expect((await page(path)).headers.get('ratelimit-policy')).toBe('"address";q=2;w=60');
+      await page(path);
+      const refused = await page(path);
+      expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
+      expect(await refused.text()).toMatch(/^This address has sent more than 2 requests in a minute\. Wait \d+ s, and/);
+      expect((await post(otherToken)).status).toBe(429);
+      expect([(await page('/healthz')).status, (await page('/readyz')).status]).toEqual([200, 200]);
+    },
+  );
 });

@@ -1,10 +1,10 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { StowageError } from '../../errors.js';
 import type { AuditReports } from '../auditReports.js';
 import { credentialOfHeaders, type Authenticate } from '../authenticate.js';
 import type { BrowserSignIn } from '../browserSignIn.js';
 import { clientAddressOf } from '../client/clientOf.js';
-import { rateHeaders, type Rate, type RequestRates } from '../fairness/requestRates.js';
+import type { RequestRates } from '../fairness/requestRates.js';
 import type { Shares } from '../fairness/shares.js';
 import { TooManyRequests } from '../fairness/tooManyRequests.js';
 import type { ServerMetrics } from '../metrics.js';
@@ -12,6 +12,7 @@ import { withoutLimit, type Patiently } from '../patiently.js';
 import type { PendingConnections } from '../pendingConnections.js';
 import { signIn } from '../signIn.js';
 import type { SignInFailures } from '../signInFailures.js';
+import { refuseExceeded } from './refuseExceeded.js';
 import { httpContext, usageOf, type HttpContext } from './httpContext.js';
 
 export type SignedInOnlyOptions = {
@@ -65,21 +66,6 @@ export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
     (response.locals as { context?: HttpContext }).context = httpContext(signedIn, budget, request, response);
     next();
   };
-}
-
-/** Sets the headers of the limits, and throws if one of them is exceeded. */
-function refuseExceeded(response: Response, rates: readonly Rate[], { refusedRequests }: ServerMetrics): void {
-  response.set(rateHeaders(rates));
-  const exceeded = rates.find(({ isExceeded }) => isExceeded);
-  if (exceeded === undefined) return;
-  const { policy, limit, resetSeconds } = exceeded;
-  refusedRequests.inc({ limit: policy });
-  // The body is not read, so the connection cannot be used again.
-  response.set({ Connection: 'close', 'Retry-After': String(resetSeconds) });
-  throw new TooManyRequests(
-    `This ${policy === 'viewer' ? 'caller' : 'address'} has sent more than ${limit} requests in a minute.`,
-    `Wait ${resetSeconds} s, and send fewer requests. Subscriptions replace repeated queries.`,
-  );
 }
 
 /** The size of the body, if it is not compressed. */
