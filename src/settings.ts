@@ -246,7 +246,7 @@ export const settings = {
   STOWAGE_REQUESTS_PER_VIEWER: {
     roles: api,
     meaning:
-      'How many requests a minute one viewer may send over HTTP to each process of the API, for pages too. A viewer is a person or an access token. The installation-level token has no such limit. A further request gets the status 429 with Retry-After.',
+      'How many requests a minute one viewer may send over HTTP to each process of the API. A viewer is a person or an access token. The installation-level token has no such limit. A further request gets the status 429 with Retry-After.',
     holds: 'a whole number from 60 to 10000000',
     default: { otherwise: '12000' },
     secret: false,
@@ -254,7 +254,7 @@ export const settings = {
   STOWAGE_REQUESTS_PER_ADDRESS: {
     roles: api,
     meaning:
-      'How many requests a minute one client address (IPv6: one /64 network) may send over HTTP to each process of the API. Behind a reverse proxy set STOWAGE_TRUSTED_PROXIES, because otherwise all clients have its address.',
+      'How many requests a minute one client address (IPv6: one /64 network) may send over HTTP to each process of the API, for pages too. Behind a reverse proxy set STOWAGE_TRUSTED_PROXIES, because otherwise all clients have its address.',
     holds: 'a whole number from 60 to 10000000',
     default: { otherwise: '120000' },
     secret: false,
