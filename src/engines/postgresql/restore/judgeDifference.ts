@@ -1,17 +1,18 @@
 import type { Engine } from '../../engine.js';
 import type { FoundDifference, Loss } from '../../inventoryDifference.js';
 import { withoutSecrets } from '../catalog/databases.js';
+import { isOtherDistribution } from './hashPartitions.js';
 
 /** Decides whether a difference of a restored target is a loss, and what the user can do. */
-export const judgeDifference: Engine['judgeDifference'] = (difference) => {
-  const { what, expected, actual, database } = difference;
+export const judgeDifference: Engine['judgeDifference'] = (difference, inventories) => {
+  const { what, expected, actual, database, name = '' } = difference;
   switch (what) {
     case 'DATABASE':
       return { sentence: `the database '${database}' is not there`, help: removed };
     case 'TABLE':
       return { sentence: `the table ${object(difference)} is not there`, help: removed };
     case 'ROWS':
-      if (Number(actual) >= Number(expected)) return null;
+      if (Number(actual) >= Number(expected) || isOtherDistribution(database, name, inventories)) return null;
       return { sentence: `the table ${object(difference)} has ${actual} of ${expected} rows`, help: lessRows };
     case 'PROPERTY':
       return judgeProperty(difference);
@@ -19,7 +20,7 @@ export const judgeDifference: Engine['judgeDifference'] = (difference) => {
       return { sentence: `${object(difference)} is ${actual} instead of ${expected}`, help: altered };
     case 'OBJECT':
       return {
-        sentence: `'${difference.name ?? ''}' of the ${difference.kind} of '${database}' is not there`,
+        sentence: `'${name}' of the ${difference.kind} of '${database}' is not there`,
         help: removed,
       };
     case 'DEFINITION':

@@ -19,6 +19,7 @@ import { toolProblem } from '../tools/toolProblem.js';
 import { analyze } from './analyze.js';
 import { readSettings, settingsScanner } from './archivedSettings.js';
 import { createDatabase, finishDatabase } from './createDatabase.js';
+import { hasEventTriggers, withoutEventTriggers } from './eventTriggers.js';
 import { followErrors, sectionOf } from './harmlessErrors.js';
 import { createRoles, joinOwners, missingRoles, owningRoles } from './roles.js';
 
@@ -48,11 +49,13 @@ export async function startPostgresqlRestore(
     throw new StowageError('TOOL_FAILED', `The backup does not describe the database '${name}'.`);
   const applicationName = applicationNameOf(source.restoreId);
   const session = { ...settings, ...context, applicationName };
-  const first = await withSession(target, session, undefined, async ({ server, version, database }) => {
+  const first = await withSession(target, session, undefined, async (each) => {
+    const { server, version, database } = each;
     const installed = await findPostgresqlTools(settings.tools, context.signal);
     const written = part.tool?.version ?? source.inventory.toolVersion;
     const { restore: program } = toolsForRestore(installed, version, written);
-    return { server, database, program, major: version.major };
+    const quiet = hasEventTriggers(source.inventory, name) ? await withoutEventTriggers(each) : [];
+    return { server, database, program, major: version.major, quiet };
   });
   const files = createToolFiles(context.workFolder);
   const ending = new AbortController();
@@ -69,7 +72,9 @@ export async function startPostgresqlRestore(
       // Only with --verbose it prints the entry of the archive before an error.
       args: [`--dbname=${serviceArgument}`, '--no-password', '--verbose'],
       files,
-      environment: addServiceFile(target, first.server, files, { database: name, applicationName, major: first.major }),
+      environment: addServiceFile(target, first.server, files, {
+        ...{ database: name, applicationName, major: first.major, settings: first.quiet },
+      }),
       secrets: target.password === null ? [] : [target.password],
       filter: postgresqlOutput(),
       onLine: (line) => {

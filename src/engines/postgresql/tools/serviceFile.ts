@@ -23,7 +23,13 @@ export function addServiceFile(
   connection: ServiceConnection,
   { address }: ServerAddress,
   files: ToolFiles,
-  session: { readonly database: string; readonly applicationName: string; readonly major: number },
+  session: {
+    readonly database: string;
+    readonly applicationName: string;
+    readonly major: number;
+    /** More settings `name=value` of the session. */
+    readonly settings?: readonly string[];
+  },
 ): Readonly<Record<string, string>> {
   const { host, port, username, password, tls } = connection;
   const lines = [
@@ -43,7 +49,7 @@ export function addServiceFile(
   return {
     PGSERVICEFILE: files.add(`${lines.join('\n')}\n`),
     // Settings of the server, the role or the database must not change values and definitions, or end the tool.
-    PGOPTIONS: [...unlimited(session.major), ...valueSettings, ...textSettings]
+    PGOPTIONS: [...unlimited(session.major), ...valueSettings, ...textSettings, ...(session.settings ?? [])]
       .map((setting) => `-c ${setting}`)
       .join(' '),
     // Otherwise a login without a password uses the password file of the account that runs Stowage.
