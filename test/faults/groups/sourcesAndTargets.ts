@@ -123,6 +123,10 @@ const contents: readonly OddDatabase[] = [
     "SET sql_mode=''; CREATE TABLE t (e ENUM('', 'a')); INSERT INTO t VALUES (''), ('x'), ('a');",
     /odd\.t/,
   ),
+  kept(
+    'emoji in members of an ENUM and a SET and in a default',
+    "SET NAMES utf8mb4; CREATE TABLE t (e ENUM('ä', '😀') CHARACTER SET utf8mb4 DEFAULT '😀', s SET('🐬', 'b') CHARACTER SET utf8mb4, v VARCHAR(9) CHARACTER SET utf8mb4 DEFAULT '😀'); INSERT INTO t VALUES ('😀', 'b,🐬', '😀'), (DEFAULT, NULL, DEFAULT);",
+  ),
   keptOrNamed('FLOAT', 'CREATE TABLE t (f FLOAT); INSERT INTO t VALUES (16777216);', /FLOAT/),
   refused(
     'FLOAT keys that become equal',

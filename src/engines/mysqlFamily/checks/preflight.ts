@@ -25,6 +25,7 @@ import { readGrants, refuseMissingDumpPrivileges } from '../privileges/privilege
 import { includedAccounts, withAccounts } from '../privileges/includedAccounts.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
 import { rowModes } from '../dump/rowModes.js';
+import { readWideCharacters, type TableStatement } from '../dump/wideCharacters.js';
 import { listDatabases, selectDatabases } from '../catalog/selection.js';
 import { recordedSettings } from '../session/serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
@@ -55,6 +56,8 @@ export type FamilyPreflight = {
   readonly lastStatements: readonly string[];
   /** See `rowModes`. */
   readonly rowModes: readonly string[];
+  /** See `WideCharacters`. */
+  readonly tableStatements: readonly TableStatement[];
   /** The dump tool for this server. */
   readonly program: string;
   /** The content of the part `users`. It may contain hashes of passwords. Undefined: there is no such part. */
@@ -98,6 +101,7 @@ export async function preflightServer(
       return { catalog: now, definitions: await readDefinitions(session, now) };
     });
     const { texts, warnings } = await readProgramTexts(session, catalog);
+    const wide = await readWideCharacters(session, definitions);
     const { accounts, warnings: warningsOfAccounts } = await includedAccounts(session, dialect, grants, context);
     const report: PreflightReport = {
       inventory: withAccounts({ ...inventory, settings: recordedSettings(dialect.settings, session.found) }, accounts),
@@ -119,7 +123,8 @@ export async function preflightServer(
         ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
         ...warningsOfAccounts,
         ...(await findLosses(session, catalog, others)),
-        ...(await findLostValues(session, definitions)),
+        ...(await findLostValues(session, wide.definitions)),
+        ...wide.warnings,
         ...(await findComputedAnew(session, definitions)),
         ...(await dialect.findOwnLosses(session, catalog, definitions)),
         ...warnings,
@@ -133,6 +138,7 @@ export async function preflightServer(
     return {
       ...{ report, server: session.server, texts, lastStatements, program: dump, users: accounts?.statements },
       rowModes: rowModes(definitions, dialect.product),
+      tableStatements: wide.statements,
     };
   });
 }

@@ -40,7 +40,7 @@ export async function openScannedPipeline(
  */
 export async function startFamilyDump(
   connection: ServiceConnection,
-  { report, server, texts, lastStatements, rowModes, program }: FamilyPreflight,
+  { report, server, texts, lastStatements, rowModes, tableStatements, program }: FamilyPreflight,
   { conversations, dialect }: Pick<FamilySettings, 'conversations' | 'dialect'>,
   pipeline: ScannedPipeline,
   context: DumpContext,
@@ -62,7 +62,7 @@ export async function startFamilyDump(
     {
       ...context,
       signal: AbortSignal.any([context.signal, ended.signal]),
-      notes: serializeForScanner(texts, report.inventory, lastStatements, rowModes),
+      notes: serializeForScanner(texts, report.inventory, lastStatements, rowModes, tableStatements),
     },
   );
   let busy: StowageError | undefined;

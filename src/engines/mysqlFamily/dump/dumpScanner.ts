@@ -101,6 +101,8 @@ my ($texts, $held);
 my %rounds;
 # Statements that follow the databases; modes that the rows need.
 my (@last, @modes);
+# Statements that follow the CREATE TABLE of a table, by database and name.
+my %after;
 # Between statements 0, in one 1, in an INSERT 2, in one that is rewritten 3. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
 my ($state, $delimiter, $inside) = (0, ';', '');
 # What the dump has set: changes how quotes are read.
@@ -299,6 +301,7 @@ sub endOfStatement {
     ofTable($bytes);
     $table->{real} = $statement =~ /\x60 (?:double|float)\b/;
     insertAfter($_) for $table->{real} ? negativeDefaults($statement) : ();
+    insertAfter($_) for @{delete $after{join '', words($database), words($table->{name})} || []};
     if ($names eq 'binary') {
       $table->{typed} = typedColumns($statement);
       insertAfter('/*!40101 SET NAMES binary */;');
@@ -453,6 +456,7 @@ sub readTexts {
     if ($set eq ':rounds') { $rounds{$pair[0]} = $pair[1]; next }
     if ($set eq ':last') { push @last, pack('H*', $pair[0]); next }
     if ($set eq ':mode') { push @modes, $pair[0]; next }
+    if ($set eq ':after') { push @{$after{$pair[0]}}, pack('H*', $pair[1]); next }
     my ($utf8, $converted) = map { pack('H*', $_) } @pair;
     $read{$set}{$utf8} = $converted;
   }

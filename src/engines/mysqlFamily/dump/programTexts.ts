@@ -2,6 +2,7 @@ import type { Inventory } from '../../inventory.js';
 import type { Named, Names } from '../catalog/catalog.js';
 import { listed } from '../checks/listed.js';
 import type { Row, Session } from '../session/session.js';
+import type { TableStatement } from './wideCharacters.js';
 
 /**
  * mariadb-dump writes a stored program in the character set of the client that created it. But it writes definers,
@@ -116,14 +117,15 @@ async function convert(session: Session, text: string, characterSet: string): Pr
 
 /**
  * The notes for the scanner: one entry a line, in hex. It has the texts, and the number of restarts of sequences
- * (CYCLE), which the dump tool leaves out, statements that follow the databases, and modes that the rows need in
- * sql_mode.
+ * (CYCLE), which the dump tool leaves out, statements that follow the databases, modes that the rows need in sql_mode,
+ * and statements that follow the CREATE TABLE of a table.
  */
 export function serializeForScanner(
   texts: readonly ProgramText[],
   { databases }: Inventory,
   lastStatements: readonly string[] = [],
   rowModes: readonly string[] = [],
+  tableStatements: readonly TableStatement[] = [],
 ): string {
   const hex = (text: string | Buffer) => Buffer.from(text).toString('hex');
   const rounds = databases.flatMap(({ name: database, definitions = {} }) =>
@@ -134,5 +136,6 @@ export function serializeForScanner(
   const lines = texts.map(({ characterSet, utf8, converted }) => `${characterSet} ${hex(utf8)} ${hex(converted)}`);
   const last = lastStatements.map((statement) => `:last ${hex(statement)}`);
   const modes = rowModes.map((mode) => `:mode ${mode}`);
-  return [...lines, ...rounds, ...last, ...modes].map((line) => `${line}\n`).join('');
+  const after = tableStatements.map(({ database, table, sql }) => `:after .${hex(database)}.${hex(table)} ${hex(sql)}`);
+  return [...lines, ...rounds, ...last, ...modes, ...after].map((line) => `${line}\n`).join('');
 }
