@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
+import { until } from '../../test/fixtures/until.js';
 import { startTinyApi, token, type TinyApi } from '../../test/fixtures/api/tinyApi.js';
 import type { ServerLimits } from './createServer.js';
 
@@ -90,4 +91,18 @@ test.each([
   await start({ headMs: 100, requestMs: 200 });
   const { received } = await open(text);
   expect(await received).not.toContain('HTTP/1.1 200');
+});
+
+test('a viewer with too many connections keeps the first ones, and further ones end after their answer', async () => {
+  await start({ connectionsOfViewer: 2 });
+  const all = [keptConnection(), keptConnection(), keptConnection()];
+  for (const agent of all) expect(await post(agent)).toBe(200);
+  const kept = () => all.map((agent) => Object.values(agent.freeSockets).flat().length);
+  await until(() => kept().join() === '1,1,0', 'the third connection ends');
+  for (const agent of all) expect(await post(agent)).toBe(200);
+  all[0]?.destroy();
+  await until(async () => {
+    await post(all[2] ?? keptConnection());
+    return kept().join() === '0,1,1';
+  }, 'the third client takes the place of the first');
 });

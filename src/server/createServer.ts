@@ -15,6 +15,7 @@ import { signedInOnly } from './http/signedInOnly.js';
 import { serverMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
 import { PendingConnections, type ConnectionLimits } from './pendingConnections.js';
+import { SignedInConnections } from './signedInConnections.js';
 import { SignInChanges } from './signInChanges.js';
 import { createSignInFailures, type SignInFailuresOptions } from './signInFailures.js';
 import { socketApi, type SocketLimits } from './socketApi.js';
@@ -52,6 +53,8 @@ export type ServerLimits = SocketLimits &
     readonly graceMs: number;
     /** How many signed-in WebSockets one viewer may have. */
     readonly socketsOfViewer: number;
+    /** How many signed-in HTTP connections of one viewer stay open between two requests. */
+    readonly connectionsOfViewer: number;
     /** How long a query or a mutation waits for others of its viewer. */
     readonly requestWaitMs: number;
     /** The unread bytes of one viewer, and of all clients, from which on no further answers are produced for them. */
@@ -72,6 +75,7 @@ const defaultLimits: ServerLimits = {
   pendingSockets: 1_000,
   pendingSocketsOfAddress: 100,
   socketsOfViewer: 100,
+  connectionsOfViewer: 256,
   requestsOfViewer: 12_000,
   requestsOfAddress: 120_000,
   requestWaitMs: 5_000,
@@ -125,7 +129,20 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   } = options;
   const rates = new RequestRates(limits);
   const connections = new PendingConnections(limits, proxies, () => metrics.closedConnections.inc());
-  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now, proxies, connections, reports };
+  const signedInConnections = new SignedInConnections(limits.connectionsOfViewer);
+  const guarded = {
+    ...options,
+    signedInConnections,
+    rates,
+    metrics,
+    signInFailures,
+    shares,
+    changes,
+    now,
+    proxies,
+    connections,
+    reports,
+  };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const guards = {
     before: signedInOnly({ ...guarded, maxBodyBytes: limits.maxBodyBytes }),

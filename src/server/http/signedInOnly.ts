@@ -10,6 +10,7 @@ import { TooManyRequests } from '../fairness/tooManyRequests.js';
 import type { ServerMetrics } from '../metrics.js';
 import { withoutLimit, type Patiently } from '../patiently.js';
 import type { PendingConnections } from '../pendingConnections.js';
+import type { SignedInConnections } from '../signedInConnections.js';
 import { signIn } from '../signIn.js';
 import type { SignInFailures } from '../signInFailures.js';
 import { refuseExceeded } from './refuseExceeded.js';
@@ -25,14 +26,15 @@ export type SignedInOnlyOptions = {
   readonly shares: Shares;
   readonly rates: RequestRates;
   readonly connections: Pick<PendingConnections, 'release'>;
+  readonly signedInConnections: SignedInConnections;
   readonly patiently?: Patiently;
   readonly reports: AuditReports;
 };
 
 /** Lets only callers pass who have signed in and stay within their limits. The body is not read yet. */
 export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
-  const { authenticate, browsers, connections, metrics, rates, shares, signInFailures, reports } = options;
-  const { patiently = withoutLimit } = options;
+  const { authenticate, browsers, connections, signedInConnections, metrics, rates, shares } = options;
+  const { signInFailures, reports, patiently = withoutLimit } = options;
   return async (request, response, next) => {
     const ofAddress = rates.ofAddress(clientAddressOf(request));
     refuseExceeded(response, [ofAddress], metrics);
@@ -52,6 +54,7 @@ export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }
     connections.release(request.socket);
+    if (!signedInConnections.keeps(signedIn.key, request.socket)) response.set('Connection', 'close');
     // The holder of the installation-level token works for all projects, and has no limit of its own.
     const { isInstallation } = signedIn.viewer;
     refuseExceeded(response, isInstallation ? [ofAddress] : [rates.ofViewer(signedIn.key), ofAddress], metrics);
