@@ -136,6 +136,40 @@ describeWith({ mysql: mysqlMissing }, 'The default of an ENUM that MySQL shows a
 });
 
 describeWith({ mariadb: mariadbMissing }, 'Characters that MariaDB shows as "?" in other tables', () => {
+  test('are refused in a column of a foreign key, and restored in every other kind of table', async () => {
+    const server = await startMariadb();
+    const folder = await mkdtemp(join(tmpdir(), 'stowage-wide-'));
+    try {
+      const engine = createMariadbEngine();
+      const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
+      const connection = server.connection({ databases: ['wide'] });
+      const tables = ['k', 'x', 'm', "`we'ird ``☃`"];
+      await server.sql(`SET NAMES utf8mb4; CREATE DATABASE wide CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE wide;
+        CREATE TABLE p (e ENUM('a', '😀') NOT NULL PRIMARY KEY); INSERT INTO p VALUES ('😀');
+        CREATE TABLE c (e ENUM('a', '😀'), KEY (e), FOREIGN KEY (e) REFERENCES p (e)); INSERT INTO c VALUES ('😀');
+        CREATE TABLE k (f ENUM('a', '😀', '🐬'), n INT, PRIMARY KEY (f, n)) PARTITION BY KEY (f) PARTITIONS 3;
+        INSERT INTO k VALUES ('😀', 1), ('🐬', 2), ('a', 3);
+        CREATE TABLE x (id INT, f ENUM('a', '😀') DEFAULT '😀' COMMENT 'it''s DEFAULT ''?''' CHECK (f <> 'b'), g VARCHAR(9) AS (CONCAT(f, 'x')) STORED,
+          v ENUM('a', '😀') AS (f) VIRTUAL, i SET('😀', 'q') INVISIBLE DEFAULT '😀', UNIQUE KEY (f, id));
+        INSERT INTO x (id, i) VALUES (1, 'q'), (2, DEFAULT);
+        CREATE TABLE m (f ENUM('a', '😀')) ENGINE=MyISAM; INSERT INTO m VALUES ('😀');
+        CREATE TABLE \`we'ird \`\`☃\` (\`f?\` ENUM('?', '😀', 'ok?')); INSERT INTO \`we'ird \`\`☃\` VALUES ('?'), ('😀'), ('ok?');`);
+      const refused = await preflightOf(engine, connection, context()).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 'TOOL_FAILED', message: expect.stringMatching(/wide\.[cp] .*'e'.*1832/) });
+      await server.sql('DROP TABLE wide.c, wide.p');
+      const all = () =>
+        server.sql(`USE wide; ${tables.map((table) => `SELECT * FROM ${table};`).join(' ')} SELECT id, i FROM x`);
+      const before = await all();
+      const taken = await takeDump(engine, connection, context());
+      await server.sql('DROP DATABASE wide');
+      await restoreDump(engine, connection, taken, context());
+      expect(await all()).toBe(before);
+    } finally {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   test('are restored in a table with history, and in the default of an ENUM', async () => {
     const server = await startMariadb();
     const folder = await mkdtemp(join(tmpdir(), 'stowage-wide-'));

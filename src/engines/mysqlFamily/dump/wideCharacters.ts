@@ -60,6 +60,7 @@ export async function readWideCharacters(session: Session, definitions: Definiti
     if (missing !== undefined) unknown.push(`${database}.${table}.${name}${missing}`);
     const change = changeOf(column, members, defaults?.['text']);
     if (change === undefined) continue;
+    if (change.text !== undefined) refuseForeignKey(column, definitions);
     const set = column.isVersioned ? 'SET STATEMENT system_versioning_alter_history = KEEP FOR ' : '';
     statements.push({ database, table, sql: `${set}ALTER TABLE ${quoteName(table)} ${change.sql};` });
     if (change.text === undefined) continue;
@@ -117,6 +118,22 @@ function refuseDefaultInBytes(column: Column): void {
     `A dump of ${database}.${table} cannot be restored: the default of its column '${name}' is a member with a character outside of the Basic Multilingual Plane, and the server shows that member as '?' (error 1067).`,
     {
       help: `Drop the default, or give the column a default without such a character: ${alter} Then start the backup again.`,
+      details: { database, table, column: name },
+    },
+  );
+}
+
+/** The server does not alter the type of a column in a foreign key (error 1832), also without foreign_key_checks. */
+function refuseForeignKey({ database, table, name }: Column, definitions: Definitions): void {
+  const keys = [...definitions.values()].flatMap(({ tables }) =>
+    [...tables.values()].flatMap(({ parts }) => [...parts].filter(([part]) => part.startsWith('foreign key '))),
+  );
+  if (!keys.some(([, text]) => text.includes(`(${quoteName(name)}`) || text.includes(`, ${quoteName(name)}`))) return;
+  throw new StowageError(
+    'TOOL_FAILED',
+    `A dump of ${database}.${table} cannot be restored: members of its column '${name}' have characters outside of the Basic Multilingual Plane, the server shows them as '?', and no statement can correct a column of a foreign key (error 1832).`,
+    {
+      help: `Drop the foreign keys with the column ${quoteName(name)}, or give these members other texts. Then start the backup again.`,
       details: { database, table, column: name },
     },
   );
