@@ -1,8 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { StowageError } from '../errors.js';
-import type { AnyDecider } from '../eventSourcing/decider.js';
-import type { EventMetadata } from '../eventSourcing/event.js';
-import type { EventStore, ReadOptions, Transaction } from '../eventSourcing/eventStore.js';
+import type { AnyDecider, Decider } from '../eventSourcing/decider.js';
+import type { DomainEvent, EventMetadata, Position, RecordedEvent } from '../eventSourcing/event.js';
+import type { EventStore, Loaded, ReadOptions, Transaction } from '../eventSourcing/eventStore.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { appendedEvent, recordedEvent, type Deciders, type EventRow } from './eventRows.js';
@@ -30,11 +30,63 @@ export type EventStoreOptions = {
 const repetitions = 5;
 
 /** The event log in PostgreSQL. The migration eventLog explains how an append keeps the order. */
-export function createEventStore({ dataSource, projections, deciders }: EventStoreOptions): EventStore {
-  const decidersByType: Deciders = new Map(deciders.map((decider) => [decider.streamType, decider]));
-  const stamp = schemaStamp(dataSource);
+export function createEventStore(options: EventStoreOptions): EventStore {
+  return new EventLog(options);
+}
 
-  async function attempt<T>(
+class EventLog implements EventStore {
+  readonly #dataSource: DataSource;
+  readonly #projections: readonly Projection[];
+  readonly #deciders: Deciders;
+  readonly #stamp: number;
+
+  constructor({ dataSource, projections, deciders }: EventStoreOptions) {
+    this.#dataSource = dataSource;
+    this.#projections = projections;
+    this.#deciders = new Map(deciders.map((decider) => [decider.streamType, decider]));
+    this.#stamp = schemaStamp(dataSource);
+  }
+
+  async transact<T>(metadata: EventMetadata, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    let contended: readonly string[] = [];
+    let [outages, contentions] = [0, 0];
+    for (;;) {
+      const outcome = await this.#attempt(metadata, work, contended);
+      if ('done' in outcome) return outcome.done;
+      if ('away' in outcome) {
+        outages += 1;
+        if (!(await pauseToRepeat(outages))) throw outcome.away;
+        continue;
+      }
+      contentions += 1;
+      if (contentions > repetitions) throw (await staleStream(this.#dataSource, outcome.tooLate)) ?? outcome.error;
+      // The next attempt waits for locks on its streams, so that it does not lose again and again. All writers lock
+      // in the same order, so that they do not deadlock.
+      contended = [...outcome.tooLate.readVersions.keys()].sort();
+    }
+  }
+
+  load<State, Command, Event extends DomainEvent>(
+    decider: Decider<State, Command, Event>,
+    streamId: string,
+  ): Promise<Loaded<State>> {
+    return unavailableOnOutage(loadStream(this.#dataSource.manager, decider, streamId));
+  }
+
+  async read(options: ReadOptions): Promise<readonly RecordedEvent[]> {
+    const { sql, parameters } = selection(options);
+    const rows = await unavailableOnOutage(this.#dataSource.query<EventRow[]>(sql, parameters));
+    return rows.map((row) => recordedEvent(row, this.#deciders));
+  }
+
+  async head(): Promise<Position> {
+    const [{ head }] = await unavailableOnOutage(
+      this.#dataSource.query<[{ head: string }]>('SELECT coalesce(max(position), 0) AS head FROM events'),
+    );
+    return BigInt(head);
+  }
+
+  async #attempt<T>(
     metadata: EventMetadata,
     work: (tx: Transaction) => Promise<T>,
     contended: readonly string[],
@@ -42,15 +94,15 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
     let tx: StagingTransaction | undefined;
     let isCommitting = false as boolean;
     try {
-      const done = await dataSource.transaction(async (manager) => {
+      const done = await this.#dataSource.transaction(async (manager) => {
         tx = new StagingTransaction(manager, metadata);
         for (const streamId of contended) {
           await manager.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [advisoryLocks.streams, streamId]);
         }
         const result = await work(tx);
-        await project(tx, projections);
+        await project(tx, this.#projections);
         const appended = JSON.stringify(tx.staged.map(appendedEvent));
-        if (tx.staged.length > 0) await manager.query('SELECT append_events($1, $2)', [stamp, appended]);
+        if (tx.staged.length > 0) await manager.query('SELECT append_events($1, $2)', [this.#stamp, appended]);
         isCommitting = true;
         return result;
       });
@@ -67,44 +119,6 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       return { away: shown };
     }
   }
-
-  return {
-    async transact(metadata, work) {
-      let contended: readonly string[] = [];
-      let [outages, contentions] = [0, 0];
-      for (;;) {
-        const outcome = await attempt(metadata, work, contended);
-        if ('done' in outcome) return outcome.done;
-        if ('away' in outcome) {
-          outages += 1;
-          if (!(await pauseToRepeat(outages))) throw outcome.away;
-          continue;
-        }
-        contentions += 1;
-        if (contentions > repetitions) throw (await staleStream(dataSource, outcome.tooLate)) ?? outcome.error;
-        // The next attempt waits for locks on its streams, so that it does not lose again and again. All writers lock
-        // in the same order, so that they do not deadlock.
-        contended = [...outcome.tooLate.readVersions.keys()].sort();
-      }
-    },
-
-    load(decider, streamId) {
-      return unavailableOnOutage(loadStream(dataSource.manager, decider, streamId));
-    },
-
-    async read(options) {
-      const { sql, parameters } = selection(options);
-      const rows = await unavailableOnOutage(dataSource.query<EventRow[]>(sql, parameters));
-      return rows.map((row) => recordedEvent(row, decidersByType));
-    },
-
-    async head() {
-      const [{ head }] = await unavailableOnOutage(
-        dataSource.query<[{ head: string }]>('SELECT coalesce(max(position), 0) AS head FROM events'),
-      );
-      return BigInt(head);
-    },
-  };
 }
 
 /** The end of one attempt of a transaction. `away`: PostgreSQL did not answer, and COMMIT was not sent. */

@@ -11,6 +11,7 @@ import { openLog } from '../log.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { persist, persistEnd } from './persist.js';
+import { changedStore } from '../../test/fixtures/changedStore.js';
 import { kindNames } from '../../test/fixtures/kindNames.js';
 
 const leaseMs = 600_000;
@@ -53,14 +54,11 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
   test('succeeds even if a renewal that waited for it is refused first', async () => {
     const lease = await claim();
     await holding(lease, async ({ lost }) => {
-      const store: WorkerHarness['store'] = {
-        ...harness.store,
-        transact: async (given, work) => {
-          const answer = await harness.store.transact(given, work);
-          if (!lost.aborted) await once(lost, 'abort');
-          return answer;
-        },
-      };
+      const store = changedStore(harness.store, async (given, work) => {
+        const answer = await harness.store.transact(given, work);
+        if (!lost.aborted) await once(lost, 'abort');
+        return answer;
+      });
       const persisted = persist({ ...harness, store, log }, { lease, metadata, lost }, async (tx) => {
         await eventually('a renewal that waits', isRenewalWaiting);
         await harness.queue.remove(tx.manager, lease.jobId);
@@ -88,15 +86,12 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
     const lease = await beginBackup();
     const lost = new AbortController().signal;
     let isAnswerLost = false;
-    const store: WorkerHarness['store'] = {
-      ...harness.store,
-      transact: async (given, work) => {
-        const answer = await harness.store.transact(given, work);
-        if (isAnswerLost) return answer;
-        isAnswerLost = true;
-        throw new StowageError('UNAVAILABLE', 'The connection was lost before the answer arrived.');
-      },
-    };
+    const store = changedStore(harness.store, async (given, work) => {
+      const answer = await harness.store.transact(given, work);
+      if (isAnswerLost) return answer;
+      isAnswerLost = true;
+      throw new StowageError('UNAVAILABLE', 'The connection was lost before the answer arrived.');
+    });
     const persisted = persistEnd(
       { ...harness, store, log },
       { kind: backupHandling, lease, metadata, lost },

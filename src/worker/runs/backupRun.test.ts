@@ -20,6 +20,7 @@ import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.j
 import type { JobProgress } from '../../postgres/contracts/telemetry.js';
 import { swiftDriver } from '../../storage/swift/swiftDriver.js';
 import type { SwiftSettings } from '../../storage/swift/swiftSettings.js';
+import { changedStore } from '../../../test/fixtures/changedStore.js';
 import type { Worker } from '../worker.js';
 
 const tools = ['mariadb-dump', 'mariadb', 'perl', 'zstd', 'setpriv', 'sh'];
@@ -273,16 +274,14 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const id = await backUp();
     let isAnswerLost = false;
     await startWorker({
-      wrapStore: (store) => ({
-        ...store,
-        transact: async (metadata, work) => {
+      wrapStore: (store) =>
+        changedStore(store, async (metadata, work) => {
           const answer = await store.transact(metadata, work);
           if (isAnswerLost || !(await harness.eventsOf(id)).some(({ type }) => type === 'BackupSucceeded'))
             return answer;
           isAnswerLost = true;
           throw new StowageError('UNAVAILABLE', 'The connection was lost before the answer arrived.');
-        },
-      }),
+        }),
     });
     const end = await eventually('the end of the attempt', () =>
       harness.logged.find((line) => line.includes(id) && line.includes('An attempt has ended')),
