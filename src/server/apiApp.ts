@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express';
 import { Registry } from 'prom-client';
+import { StowageError } from '../errors.js';
 import type { Secret } from '../secret.js';
 import { apiError, type ErrorLog } from './apiError.js';
 import type { AuditReports } from './auditReports.js';
@@ -106,6 +107,10 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
       next(error);
+      return;
+    }
+    if (error instanceof StowageError && error.code === 'UNAVAILABLE') {
+      response.status(503).set('Retry-After', '5').type('text').send(`${error.message} ${error.help}\n`);
       return;
     }
     const status =

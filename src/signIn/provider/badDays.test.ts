@@ -161,6 +161,10 @@ describeWith({ postgresql: await postgresMissing() }, 'an API whose provider is 
         await ground.provider.sign({ sub: 'ada' }),
       );
       expect(errors[0]?.extensions.code).toBe('UNAVAILABLE');
+      const authorization = `Bearer ${await ground.provider.sign({ sub: 'ada' })}`;
+      const metrics = await fetch(`${ground.api.url}/metrics`, { headers: { authorization } });
+      expect([metrics.status, metrics.headers.get('retry-after')]).toEqual([503, '5']);
+      await expect(metrics.text()).resolves.toContain('cannot be read now');
       expect(ground.api.logged.join('\n')).toContain('People cannot sign in until it answers.');
     } finally {
       await ground.stop();
