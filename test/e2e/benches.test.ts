@@ -31,6 +31,7 @@ describeWith(needs, 'A benchmark runs', () => {
     ['retention', []],
     ['stats', []],
     ['authentication', []],
+    ['enumeration', []],
     ['pipeline', ['--only', 'floor,process']],
     ['tables', []],
     ['scanner', []],

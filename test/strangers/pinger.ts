@@ -14,8 +14,7 @@ const body = JSON.stringify({ query: '{ me { subject } }' });
 const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
 const ended = new AbortController();
 const begun = new Map<object, number>();
-let longestMs = 0;
-let answers = 0;
+let times: number[] = [];
 
 async function pingForever(ping: () => Promise<void>): Promise<void> {
   while (!ended.signal.aborted) {
@@ -23,8 +22,7 @@ async function pingForever(ping: () => Promise<void>): Promise<void> {
     begun.set(ping, beganAt);
     await ping();
     begun.delete(ping);
-    longestMs = Math.max(longestMs, performance.now() - beganAt);
-    answers += 1;
+    times.push(performance.now() - beganAt);
     await pause(10);
   }
 }
@@ -57,10 +55,11 @@ const pinging = [pingForever(overHttp), pingForever(overSocket)];
 process.stdout.write('ready\n');
 for await (const _line of createInterface({ input: process.stdin })) {
   // A ping that is not answered yet counts too.
-  for (const beganAt of begun.values()) longestMs = Math.max(longestMs, performance.now() - beganAt);
-  process.stdout.write(`${JSON.stringify({ longestMs, answers })}\n`);
-  longestMs = 0;
-  answers = 0;
+  const all = [...times, ...[...begun.values()].map((beganAt) => performance.now() - beganAt)];
+  const sorted = all.toSorted((one, two) => one - two);
+  const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+  process.stdout.write(`${JSON.stringify({ longestMs: sorted.at(-1) ?? 0, p99Ms, answers: times.length })}\n`);
+  times = [];
 }
 ended.abort();
 await Promise.all(pinging);

@@ -12,6 +12,8 @@ export type Attempts = {
    * group has no jobs.
    */
   readonly slotsWaited?: number | undefined;
+  /** 99 % of the refusals came within this time. Undefined: it was not measured. */
+  readonly refusedWithinMs?: number | undefined;
 };
 
 /** The process under attack: `stowage serve` with a database that holds plans, jobs and long texts. */
@@ -61,11 +63,20 @@ export class AttemptCount implements Attempts {
   readonly refusals: Record<string, number> = {};
   readonly problems: string[] = [];
   slotsWaited: number | undefined;
+  readonly #refusalsMs: number[] = [];
+
+  get refusedWithinMs(): number | undefined {
+    return this.#refusalsMs.toSorted((one, two) => one - two)[Math.floor(this.#refusalsMs.length * 0.99)];
+  }
 
   addAll({ attempts, refusals, problems }: Attempts): void {
     this.attempts += attempts;
     for (const [code, count] of Object.entries(refusals)) this.refusals[code] = (this.refusals[code] ?? 0) + count;
     this.problems.push(...problems);
+  }
+
+  refusedAfter(ms: number): void {
+    this.#refusalsMs.push(ms);
   }
 
   refused(code: string | number): void {

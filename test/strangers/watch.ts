@@ -3,14 +3,22 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** The longest delay for another client while a group ran, and the memory of the process. */
 export type Noticed = {
   readonly peakBytes: number;
   readonly longestPingMs: number;
+  /** 99 % of the pings took at most this time. */
+  readonly p99PingMs: number;
+  /** The same before the group began, while nobody attacked. */
+  readonly quietP99PingMs: number;
   /** How many pings were answered. */
   readonly pings: number;
 };
+
+/** How long the pings are measured before a group, for comparison. */
+const quietMs = 1_000;
 
 export type Watch = {
   /** Resets the peak. */
@@ -36,17 +44,21 @@ export async function startWatch(api: { url: string; otherToken: string; pid: nu
   await line();
   const figures = async () => {
     child.stdin.write('\n');
-    return JSON.parse(await line()) as { longestMs: number; answers: number };
+    return JSON.parse(await line()) as { longestMs: number; p99Ms: number; answers: number };
   };
+  let quietP99PingMs = NaN;
   return {
     async begin() {
       // See proc(5): the value 5 sets the peak of the resident memory to its current size.
       writeFileSync(`/proc/${api.pid}/clear_refs`, '5');
       await figures();
+      await pause(quietMs);
+      quietP99PingMs = (await figures()).p99Ms;
     },
     async end() {
-      const { longestMs, answers } = await figures();
-      return { peakBytes: memoryOf(api.pid, 'VmHWM'), longestPingMs: longestMs, pings: answers };
+      const { longestMs, p99Ms, answers } = await figures();
+      const peakBytes = memoryOf(api.pid, 'VmHWM');
+      return { peakBytes, longestPingMs: longestMs, p99PingMs: p99Ms, quietP99PingMs, pings: answers };
     },
     async stop() {
       child.stdin.end();

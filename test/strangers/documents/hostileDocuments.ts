@@ -53,8 +53,10 @@ async function attempt(ground: StrangersGround, documents: readonly HostileDocum
   const count = new AttemptCount();
   for (const { name, query, variables, atOnce = 1, code } of documents) {
     const answers = await Promise.all(Array.from({ length: atOnce }, () => postDocument(ground, query, variables)));
-    for (const { status, codes, bytes } of answers) {
+    for (const { status, codes, bytes, ms } of answers) {
       count.attempts += 1;
+      // An answer that grew too large was refused while it was read, after some of the work.
+      if (status === 400) count.refusedAfter(ms);
       for (const refusal of new Set(codes)) count.refused(refusal);
       if (status >= 500 || codes.includes('INTERNAL')) count.problems.push(`${name}: was answered with ${status}.`);
       if (code !== undefined && !codes.includes(code))

@@ -5,6 +5,7 @@ export type Answered = {
   readonly bytes: number;
   /** The codes of the errors in the first kilobytes of the answer. */
   readonly codes: readonly string[];
+  readonly ms: number;
 };
 
 /** Posts a document on a separate connection. Reads the whole answer, and keeps only its beginning. */
@@ -16,6 +17,7 @@ export function postDocument(
   const agent = new Agent();
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return new Promise<Answered>((resolve, reject) => {
+    const beganAt = performance.now();
     const post = request(`${url}/graphql`, { method: 'POST', headers, agent }, (response) => {
       let bytes = 0;
       let beginning = '';
@@ -26,7 +28,7 @@ export function postDocument(
       response.once('error', reject);
       response.once('end', () => {
         const codes = [...beginning.matchAll(/"code":"([A-Z_]+)"/g)].map(([, code = '']) => code);
-        resolve({ status: response.statusCode ?? 0, bytes, codes });
+        resolve({ status: response.statusCode ?? 0, bytes, codes, ms: performance.now() - beganAt });
       });
     });
     // JSON.stringify has no room on its stack for very deep variables.
