@@ -1,12 +1,34 @@
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type * as conversationsModule from '../../../src/engines/conversation/conversations.js';
 import type { Engine } from '../../../src/engines/engine.js';
-import type * as mariadbModule from '../../../src/engines/mariadb/mariadbEngine.js';
+import type { Tools } from '../../../src/engines/process/tools.js';
 import { Secret } from '../../../src/secret.js';
 import { AttemptCount } from '../stranger.js';
 import { startMutatingProxy } from './mutatingProxy.js';
 
-type Login = { readonly port: number; readonly username: string; readonly password: string };
+/** The account of a real server. `username` null: the server knows no accounts. */
+export type Login = { readonly port: number; readonly username: string | null; readonly password: string };
+
+/** The modules of an engine below `engines`, and the name of the function that creates it. */
+type EngineModules = { readonly engine: string; readonly creates: string; readonly driver: string };
+
+const modules = {
+  MARIADB: { engine: 'mariadb/mariadbEngine.js', creates: 'createMariadbEngine', driver: 'mariadb/mariadbDriver.js' },
+  MYSQL: { engine: 'mysql/mysqlEngine.js', creates: 'createMysqlEngine', driver: 'mysql/mysqlDriver.js' },
+  POSTGRESQL: {
+    engine: 'postgresql/postgresqlEngine.js',
+    creates: 'createPostgresqlEngine',
+    driver: 'postgresql/session/postgresqlDriver.js',
+  },
+  MONGODB: {
+    engine: 'mongodb/mongodbEngine.js',
+    creates: 'createMongodbEngine',
+    driver: 'mongodb/session/mongodbDriver.js',
+  },
+} as const satisfies Readonly<Record<string, EngineModules>>;
+
+export type TestedEngine = keyof typeof modules;
 
 type Conversations = conversationsModule.Conversations;
 
@@ -22,7 +44,7 @@ const checkMs = 2_000;
  * problem. `onProgress` gets the number of checks that have ended.
  */
 export async function checkChangedBytes(
-  main: string,
+  { main, name, tools }: { readonly main: string; readonly name: TestedEngine; readonly tools?: Tools },
   seeds: readonly number[],
   login: Login,
   onProgress: (done: number) => void,
@@ -30,8 +52,9 @@ export async function checkChangedBytes(
   const count = new AttemptCount();
   const onUnhandled = (error: unknown) => count.problems.push(`Unhandled: ${String(error)}`);
   process.on('uncaughtException', onUnhandled);
-  const { conversations, engine } = await openEngine(main);
-  if ((await checkCode(engine, login)) !== 'OK') count.problems.push('The check of the unchanged server failed.');
+  const { conversations, engine } = await openEngine(main, modules[name], tools);
+  const unchanged = await checkCode(engine, login);
+  if (unchanged !== 'OK') count.problems.push(`The check of the unchanged server failed: ${unchanged}.`);
   const waiting = [...seeds];
   const work = async (): Promise<void> => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
@@ -50,18 +73,30 @@ export async function checkChangedBytes(
   return count;
 }
 
-async function openEngine(main: string) {
-  const load = async (module: string): Promise<unknown> => import(join(dirname(main), 'engines', module));
+async function openEngine(main: string, { engine, creates, driver }: EngineModules, tools?: Tools) {
+  const engines = join(dirname(main), 'engines');
+  const load = async (module: string): Promise<unknown> => import(join(engines, module));
   const { createConversations } = (await load('conversation/conversations.js')) as typeof conversationsModule;
-  const { createMariadbEngine, mariadbDriver } = (await load('mariadb/mariadbEngine.js')) as typeof mariadbModule;
-  const conversations = createConversations(mariadbDriver);
-  return { conversations, engine: createMariadbEngine({ conversations: inFewProcesses(conversations) }) };
+  const created = ((await load(engine)) as Readonly<Record<string, CreateEngine>>)[creates];
+  if (created === undefined) throw new Error(`${engine} has no ${creates}.`);
+  const conversations = createConversations(pathToFileURL(join(engines, driver)));
+  const options = { conversations: inFewProcesses(conversations), ...(tools === undefined ? {} : { tools }) };
+  return { conversations, engine: created(options) };
 }
+
+type CreateEngine = (options: { readonly conversations: Conversations; readonly tools?: Tools }) => Engine;
 
 /** The code of the failed step, or `OK`. */
 async function checkCode(engine: Engine, { port, username, password }: Login): Promise<string> {
   const connection = {
-    ...{ host: '127.0.0.1', port, username, password: new Secret(password), authSource: null, databases: null },
+    ...{
+      host: '127.0.0.1',
+      port,
+      username,
+      password: username === null ? null : new Secret(password),
+      authSource: null,
+      databases: null,
+    },
     tls: { mode: 'OFF', ca: null } as const,
   };
   const steps = await engine.check(connection, { signal: new AbortController().signal, timeoutMs: checkMs });

@@ -1,13 +1,17 @@
+import { join } from 'node:path';
+import type { Tools } from '../../../src/engines/process/tools.js';
 import { mariadbMissing, startMariadb } from '../../fixtures/servers/mariadb.js';
+import { mysqlHome, mysqlMissing, startMysql } from '../../fixtures/servers/mysql.js';
+import { postgresVersionsMissing, startPostgresServer } from '../../fixtures/servers/postgresVersions.js';
 import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
-import { checkChangedBytes } from './changedBytes.js';
+import { checkChangedBytes, type Login as ChangedLogin, type TestedEngine } from './changedBytes.js';
 import { behaviours, startHostileMariadb } from './hostileMariadb.js';
 import { mongodbBehaviours, startHostileMongodb } from './hostileMongodb.js';
 import { postgresqlBehaviours, startHostilePostgresql } from './hostilePostgresql.js';
 import type { HostileServer } from './hostileServer.js';
 import { startMutatingProxy } from './mutatingProxy.js';
 
-type Login = { readonly engine: string; readonly username: string; readonly password: string };
+type Login = { readonly engine: string; readonly username: string | null; readonly password: string };
 
 /** How many checks run at once. */
 const atOnce = 8;
@@ -43,9 +47,7 @@ async function checkFails({ url, token, ids }: StrangersGround, port: number, lo
   const input = {
     projectId: ids.projectIds[0],
     name: 'stranger',
-    host: '127.0.0.1',
-    port,
-    ...login,
+    ...{ host: '127.0.0.1', port, engine: login.engine, username: login.username, password: login.password },
   };
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
@@ -77,38 +79,53 @@ function hostile<Behaviour extends { readonly name: string }>(
   };
 }
 
+/** A real server whose bytes are changed on the way. A part of the checks goes through the API. */
+function changed(
+  engine: TestedEngine,
+  missing: string | undefined,
+  start: () => Promise<ChangedLogin & { stop(): Promise<void> }>,
+  tools?: Tools,
+): StrangersGroup {
+  return {
+    ...{ name: `a database server with changed bytes: ${engine}`, missing },
+    run: async (ground) => {
+      const server = await start();
+      const seeds = Array.from({ length: ground.all ? 1_000 : 20 }, (_, index) => ground.seed * 10_000 + index);
+      const throughApi = seeds.filter((_, index) => index % 20 === 0);
+      const proxies = throughApi.map((seed) => ({
+        name: `is changed with seed ${seed}`,
+        start: () => startMutatingProxy(server.port, seed),
+      }));
+      try {
+        const count = await checkAll(ground, proxies, { ...server, engine });
+        const rest = seeds.filter((seed) => !throughApi.includes(seed));
+        const onProgress = (done: number) => {
+          if (done % 100 === 0) console.log(`${done + count.attempts} of ${seeds.length} servers are checked.`);
+        };
+        const inThisProcess = await checkChangedBytes(
+          { main: ground.main, name: engine, ...(tools === undefined ? {} : { tools }) },
+          rest,
+          server,
+          onProgress,
+        );
+        count.addAll(inThisProcess);
+        return count;
+      } finally {
+        await server.stop();
+      }
+    },
+  };
+}
+
 /** Checks of services with a hostile server, and of a real server whose bytes are changed on the way. */
 export const hostileServers: readonly StrangersGroup[] = [
   hostile('MARIADB', behaviours, startHostileMariadb),
   hostile('MYSQL', behaviours, (behaviour) => startHostileMariadb(behaviour, '8.0.36')),
   hostile('POSTGRESQL', postgresqlBehaviours, startHostilePostgresql),
   hostile('MONGODB', mongodbBehaviours, startHostileMongodb),
-  {
-    name: 'a database server with changed bytes',
-    missing: mariadbMissing,
-    run: async (ground) => {
-      const server = await startMariadb(['--max-connect-errors=1000000', '--max-connections=1000']);
-      const seeds = Array.from({ length: ground.all ? 1_000 : 20 }, (_, index) => ground.seed * 10_000 + index);
-      const throughApi = seeds.filter((_, index) => index % 20 === 0);
-      try {
-        const count = await checkAll(
-          ground,
-          throughApi.map((seed) => ({
-            name: `is changed with seed ${seed}`,
-            start: () => startMutatingProxy(server.port, seed),
-          })),
-          { engine: 'MARIADB', username: server.username, password: server.password },
-        );
-        const rest = seeds.filter((seed) => !throughApi.includes(seed));
-        count.addAll(
-          await checkChangedBytes(ground.main, rest, server, (done) => {
-            if (done % 100 === 0) console.log(`${done + count.attempts} of ${seeds.length} servers are checked.`);
-          }),
-        );
-        return count;
-      } finally {
-        await server.stop();
-      }
-    },
-  },
+  changed('MARIADB', mariadbMissing, () => startMariadb(['--max-connect-errors=1000000', '--max-connections=1000'])),
+  changed('MYSQL', mysqlMissing, () => startMysql(['--max-connect-errors=1000000', '--max-connections=1000']), {
+    folders: [join(mysqlHome, 'bin')],
+  }),
+  changed('POSTGRESQL', postgresVersionsMissing, () => startPostgresServer('15', ['max_connections=1000'])),
 ];
