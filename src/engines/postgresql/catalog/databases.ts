@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StowageError } from '../../../errors.js';
-import type { Session } from '../session/session.js';
+import type { Row, Session } from '../session/session.js';
+import { isListOf, isRecordOfTexts, isTexts, serverJson } from './serverJson.js';
 
 /** A database of a server, with everything that `CREATE DATABASE` and its companions need to create it again. */
 export type ListedDatabase = {
@@ -63,17 +64,25 @@ export async function listDatabases(
   chosen: readonly string[] | null,
 ): Promise<readonly ListedDatabase[]> {
   const rows = await session.query(databasesQuery, [chosen]);
-  return rows.map((row) => {
-    const properties = JSON.parse(row['properties'] ?? '{}') as Record<string, string | null>;
-    properties['settings'] = withoutSecrets(properties['settings'] ?? '[]');
-    return {
-      name: row['name'] ?? '',
-      properties: Object.fromEntries(
-        Object.entries(properties).filter((entry): entry is [string, string] => entry[1] !== null),
-      ),
-      roles: JSON.parse(row['roles'] ?? '[]') as readonly string[],
-    };
-  });
+  return rows.map(readDatabase);
+}
+
+/** Throws SERVICE_UNREACHABLE for a row of an unexpected form. */
+export function readDatabase(row: Row): ListedDatabase {
+  const properties = serverJson(row['properties'], isRecordOfTexts);
+  serverJson(properties['grants'] ?? '[]', isListOf(['grantor', 'grantee', 'privilege']));
+  serverJson(properties['settings'] ?? '[]', isListOf(['role', 'name', 'value']));
+  const known: Readonly<Record<string, string | null>> = {
+    ...properties,
+    settings: withoutSecrets(properties['settings'] ?? '[]'),
+  };
+  return {
+    name: row['name'] ?? '',
+    properties: Object.fromEntries(
+      Object.entries(known).filter((entry): entry is [string, string] => entry[1] !== null),
+    ),
+    roles: serverJson(row['roles'] ?? '[]', isTexts),
+  };
 }
 
 export function grantsOf(properties: Readonly<Record<string, string>>): readonly DatabaseGrant[] {
