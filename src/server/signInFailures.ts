@@ -39,84 +39,109 @@ export interface SignInFailures {
   stop(): void;
 }
 
-type Entry = { failures: number; lastAtMs: number; waiting: number; unlogged: number };
-
 /**
  * Slows down clients that try tokens, by address and by token. It logs failures as counts: the first failure at once, and later
  * failures together, at most once a minute. An IPv6 address counts as its /64 network, because a provider gives one
  * customer a whole /64 network.
  */
 export function createSignInFailures(options: SignInFailuresOptions): SignInFailures {
-  const limits = { ...defaultLimits, ...options.limits };
-  const nowMs = options.nowMs ?? (() => performance.now());
-  /** In the order of their last failures. */
-  const entries = new Map<string, Entry>();
-  /** The same for credentials, by their hashes. */
-  const ofCredentials = new Map<string, Entry>();
-  const stopped = new AbortController();
-  let waiting = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let forgottenUnlogged = 0;
+  return new SlowedFailures(options);
+}
 
-  function countIn(counted: Map<string, Entry>, key: string): Entry {
-    const entry = counted.get(key) ?? { failures: 0, lastAtMs: nowMs(), waiting: 0, unlogged: 0 };
-    const forgiven = (nowMs() - entry.lastAtMs) / limits.forgivenEveryMs;
-    entry.failures = Math.max(0, entry.failures - forgiven) + 1;
-    entry.lastAtMs = nowMs();
-    entry.unlogged += 1;
-    counted.delete(key);
-    counted.set(key, entry);
-    const [oldest] = counted.keys();
-    if (counted.size > limits.addresses && oldest !== undefined) {
-      if (counted === entries) forgottenUnlogged += counted.get(oldest)?.unlogged ?? 0;
-      counted.delete(oldest);
-    }
-    return entry;
+class SlowedFailures implements SignInFailures {
+  readonly #limits: typeof defaultLimits;
+  readonly #log: SignInFailuresOptions['log'];
+  readonly #ofAddresses: FailureCounts;
+  /** By the hashes of the credentials. */
+  readonly #ofCredentials: FailureCounts;
+  readonly #stopped = new AbortController();
+  #waiting = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ log, nowMs = () => performance.now(), limits }: SignInFailuresOptions) {
+    this.#limits = { ...defaultLimits, ...limits };
+    this.#log = log;
+    this.#ofAddresses = new FailureCounts(this.#limits, nowMs);
+    this.#ofCredentials = new FailureCounts(this.#limits, nowMs);
   }
 
-  function report(): void {
-    timer = undefined;
-    const failed = [...entries].filter(([, { unlogged }]) => unlogged > 0);
-    const failures = failed.reduce((sum, [, { unlogged }]) => sum + unlogged, forgottenUnlogged);
+  async failed(address: string | undefined, credential?: string): Promise<boolean> {
+    const ofAddress = this.#ofAddresses.add(networkOf(address));
+    const ofCredential = credential === undefined ? undefined : this.#ofCredentials.add(hashOf(credential));
+    if (this.#timer === undefined) this.#report();
+    const { free, firstWaitMs, longestWaitMs, waitingPerAddress, waitingInTotal } = this.#limits;
+    const beyond = Math.max(ofAddress.failures, ofCredential?.failures ?? 0) - free;
+    const { signal } = this.#stopped;
+    if (beyond <= 0 || signal.aborted) return true;
+    if (ofAddress.waiting >= waitingPerAddress || this.#waiting >= waitingInTotal) return false;
+    ofAddress.waiting += 1;
+    this.#waiting += 1;
+    const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (beyond - 1));
+    await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+    ofAddress.waiting -= 1;
+    this.#waiting -= 1;
+    return true;
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    this.#report();
+  }
+
+  #report(): void {
+    this.#timer = undefined;
+    const { failures, addresses, most } = this.#ofAddresses.takeUnlogged();
     if (failures === 0) return;
+    this.#log.warn({ failures, addresses, most }, 'Sign-ins failed.');
+    if (this.#stopped.signal.aborted) return;
+    this.#timer = setTimeout(() => this.#report(), this.#limits.logEveryMs);
+    this.#timer.unref();
+  }
+}
+
+type Count = { failures: number; lastAtMs: number; waiting: number; unlogged: number };
+
+/** The failures of each key. They are forgiven with time, and the key with the oldest last failure is forgotten first. */
+class FailureCounts {
+  /** In the order of their last failures. */
+  readonly #counts = new Map<string, Count>();
+  #forgottenUnlogged = 0;
+
+  constructor(
+    private readonly limits: Pick<typeof defaultLimits, 'forgivenEveryMs' | 'addresses'>,
+    private readonly nowMs: () => number,
+  ) {}
+
+  add(key: string): Count {
+    const now = this.nowMs();
+    const count = this.#counts.get(key) ?? { failures: 0, lastAtMs: now, waiting: 0, unlogged: 0 };
+    const forgiven = (now - count.lastAtMs) / this.limits.forgivenEveryMs;
+    count.failures = Math.max(0, count.failures - forgiven) + 1;
+    count.lastAtMs = now;
+    count.unlogged += 1;
+    this.#counts.delete(key);
+    this.#counts.set(key, count);
+    const [oldest] = this.#counts.keys();
+    if (this.#counts.size > this.limits.addresses && oldest !== undefined) {
+      this.#forgottenUnlogged += this.#counts.get(oldest)?.unlogged ?? 0;
+      this.#counts.delete(oldest);
+    }
+    return count;
+  }
+
+  /** The failures that were not logged yet, and the addresses with the most of them. From now on they count as logged. */
+  takeUnlogged() {
+    const failed = [...this.#counts].filter(([, { unlogged }]) => unlogged > 0);
+    const failures = failed.reduce((sum, [, { unlogged }]) => sum + unlogged, this.#forgottenUnlogged);
     const most = failed
       .toSorted(([, a], [, b]) => b.unlogged - a.unlogged)
       .slice(0, 5)
       .map(([address, { unlogged }]) => ({ address, failures: unlogged }));
-    options.log.warn({ failures, addresses: failed.length, most }, 'Sign-ins failed.');
-    forgottenUnlogged = 0;
-    for (const [, entry] of failed) entry.unlogged = 0;
-    reportLater();
+    this.#forgottenUnlogged = 0;
+    for (const [, count] of failed) count.unlogged = 0;
+    return { failures, addresses: failed.length, most };
   }
-
-  function reportLater(): void {
-    if (stopped.signal.aborted) return;
-    timer = setTimeout(report, limits.logEveryMs);
-    timer.unref();
-  }
-
-  return {
-    async failed(address, credential) {
-      const entry = countIn(entries, networkOf(address));
-      const ofCredential = credential === undefined ? undefined : countIn(ofCredentials, hashOf(credential));
-      if (timer === undefined) report();
-      const beyond = Math.max(entry.failures, ofCredential?.failures ?? 0) - limits.free;
-      if (beyond <= 0 || stopped.signal.aborted) return true;
-      if (entry.waiting >= limits.waitingPerAddress || waiting >= limits.waitingInTotal) return false;
-      entry.waiting += 1;
-      waiting += 1;
-      const waitMs = Math.min(limits.longestWaitMs, limits.firstWaitMs * 2 ** (beyond - 1));
-      await sleep(waitMs, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
-      entry.waiting -= 1;
-      waiting -= 1;
-      return true;
-    },
-    stop() {
-      stopped.abort();
-      clearTimeout(timer);
-      report();
-    },
-  };
 }
 
 function hashOf(credential: string): string {

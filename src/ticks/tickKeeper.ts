@@ -6,7 +6,8 @@ import type { Signals } from '../postgres/contracts/telemetry.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
 import { onTimeMs } from '../plans/dueTicks.js';
 import { followChanges } from './followChanges.js';
-import { createNextTicks } from './nextTicks.js';
+import { createNextTicks, type NextTicks } from './nextTicks.js';
+import { repeatAfter } from './repeatAfter.js';
 import { createReconciler } from './reconcileAlarms.js';
 import { handleTick, type TickTools } from './handleTick.js';
 
@@ -36,102 +37,88 @@ export interface TickKeeper {
  * share one clock. A process that has compared notifies the others, and they postpone their next comparison.
  */
 export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
-  const { clock, dataSource, feed, log, signals, reconcileMs = 45_000 } = options;
-  const keeperId = randomUUID();
-  const nextTicks = createNextTicks((planId, error) =>
-    log.error({ err: error, planId }, 'The frequency of a backup plan is not understood, so it does not run.'),
-  );
-  const compare = createReconciler({ ...options, nextTicks });
-  const changes = followChanges({ dataSource, clock, nextTicks, log });
-  let subscription: FeedSubscription | undefined;
-  let unsubscribe: (() => void) | undefined;
-  const comparisons = repeatAfter(reconcileMs, reconcile);
-  /** The warning is logged at most once between two comparisons, for all plans together. */
-  let hasWarnedOfClock = false;
+  return new FeedFollowingKeeper(options);
+}
 
-  async function reconcile(): Promise<void> {
-    hasWarnedOfClock = false;
+class FeedFollowingKeeper implements TickKeeper {
+  readonly #id = randomUUID();
+  readonly #reconcileMs: number;
+  readonly #nextTicks: NextTicks;
+  readonly #compare: ReturnType<typeof createReconciler>;
+  readonly #changes: ReturnType<typeof followChanges>;
+  readonly #comparisons: ReturnType<typeof repeatAfter>;
+  #subscription: FeedSubscription | undefined;
+  #unsubscribe: (() => void) | undefined;
+  /** The warning is logged at most once between two comparisons, for all plans together. */
+  #hasWarnedOfClock = false;
+
+  constructor(private readonly options: TickKeeperOptions) {
+    const { log, reconcileMs = 45_000 } = options;
+    this.#reconcileMs = reconcileMs;
+    this.#nextTicks = createNextTicks((planId, error) =>
+      log.error({ err: error, planId }, 'The frequency of a backup plan is not understood, so it does not run.'),
+    );
+    const tools = { ...options, nextTicks: this.#nextTicks };
+    this.#compare = createReconciler(tools);
+    this.#changes = followChanges(tools);
+    this.#comparisons = repeatAfter(reconcileMs, () => this.#reconcile());
+  }
+
+  async start(): Promise<void> {
+    const { clock, feed, signals } = this.options;
+    await clock.start({
+      planTick: (tick) => this.#planTick(tick),
+      jobDue: ({ jobId }) => signals.send('work', jobId),
+    });
+    // The comparison below finds the changes that came before this subscription.
+    this.#subscription = feed.subscribe((event) => this.#changes.follow(event));
+    this.#unsubscribe = signals.subscribe('compared', (by) => {
+      if (by !== this.#id) this.#comparisons.postpone(pauseOfOthers * this.#reconcileMs);
+    });
+    await this.#comparisons.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#subscription?.close();
+    this.#unsubscribe?.();
+    await Promise.allSettled([this.#changes.stop(), this.#comparisons.stop()]);
+    await this.options.clock.stop();
+  }
+
+  async #reconcile(): Promise<void> {
+    const { log, now, onRepaired, signals } = this.options;
+    this.#hasWarnedOfClock = false;
     try {
-      const repaired = await compare(options.now());
-      await signals.send('compared', keeperId);
+      const repaired = await this.#compare(now());
+      await signals.send('compared', this.#id);
       if (repaired > 0) log.info({ repaired }, 'Alarms were repaired.');
-      options.onRepaired?.(repaired);
+      onRepaired?.(repaired);
     } catch (error) {
       log.warn({ err: error }, 'Alarms could not be compared with the plans; the next comparison follows.');
     }
   }
 
-  async function planTick(tick: { planId: string; version: number; scheduledFor: Date }): Promise<void> {
-    const earlyMs = tick.scheduledFor.getTime() - options.now().getTime();
+  async #planTick(tick: { planId: string; version: number; scheduledFor: Date }): Promise<void> {
+    const { clock, dataSource, now } = this.options;
+    const earlyMs = tick.scheduledFor.getTime() - now().getTime();
     if (earlyMs > onTimeMs) {
-      warnOfClock(tick.planId, earlyMs);
+      this.#warnOfClock(tick.planId, earlyMs);
       return;
     }
-    await handleTick(options, tick);
-    await clock.setAll(await nextTicks(dataSource.manager, [tick.planId]));
+    await handleTick(this.options, tick);
+    await clock.setAll(await this.#nextTicks(dataSource.manager, [tick.planId]));
   }
 
   /** An alarm that fires too early does nothing. The next comparison sets it again. */
-  function warnOfClock(planId: string, earlyMs: number): void {
-    if (hasWarnedOfClock) return;
-    hasWarnedOfClock = true;
-    log.warn(
+  #warnOfClock(planId: string, earlyMs: number): void {
+    if (this.#hasWarnedOfClock) return;
+    this.#hasWarnedOfClock = true;
+    this.options.log.warn(
       { planId, earlyMs },
       "The alarms of plans fire before their time, because this machine's clock is ahead of PostgreSQL's clock. Set both clocks, for example by NTP.",
     );
   }
-
-  return {
-    async start() {
-      await clock.start({ planTick, jobDue: ({ jobId }) => signals.send('work', jobId) });
-      // The comparison below finds the changes that came before this subscription.
-      subscription = feed.subscribe((event) => changes.follow(event));
-      unsubscribe = signals.subscribe('compared', (by) => {
-        if (by !== keeperId) comparisons.postpone(pauseOfOthers * reconcileMs);
-      });
-      await comparisons.start();
-    },
-    async stop() {
-      subscription?.close();
-      unsubscribe?.();
-      await Promise.allSettled([changes.stop(), comparisons.stop()]);
-      await clock.stop();
-    },
-  };
 }
 
 /** The other processes wait longer than the process that has just compared, so that only one of them compares. */
 const pauseOfOthers = 1.2;
-
-/** Runs `round` at the start, and again `ms` after the beginning of each round. Rounds never overlap. `round` must not throw. */
-function repeatAfter(ms: number, round: () => Promise<void>) {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
-  let stopped = false;
-
-  function begin(): Promise<void> {
-    postpone(ms);
-    return (running = round().finally(() => (running = undefined)));
-  }
-
-  /** The next round begins after this time. */
-  function postpone(pauseMs: number): void {
-    clearTimeout(timer);
-    if (stopped) return;
-    timer = setTimeout(() => {
-      // If a round is still running, it counts as this round.
-      if (running === undefined) void begin();
-      else postpone(pauseMs);
-    }, pauseMs);
-  }
-
-  return {
-    start: begin,
-    postpone,
-    async stop(): Promise<void> {
-      stopped = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
-}

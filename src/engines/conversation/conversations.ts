@@ -25,63 +25,77 @@ const nextSpareMs = 2_000;
  * its start; then the caller must call `close`.
  */
 export function createConversations(driver: URL, { keepsSpare = false, tools = systemTools } = {}): Conversations {
-  const running = new Map<string, Conversation>();
-  const all = new Set<Conversation>();
-  let spare: Conversation | undefined;
-  let spareTimer: NodeJS.Timeout | undefined;
-  let isClosed = false;
+  return new ConversationPool(driver, keepsSpare, tools);
+}
 
-  const start = (): Conversation => {
-    let timer: NodeJS.Timeout | undefined;
-    const conversation = startConversation(driver, tools, () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        if (conversation.lines() === 0) void end(conversation);
-      }, idleMs).unref();
-    });
-    all.add(conversation);
-    return conversation;
-  };
-  const end = async (conversation: Conversation) => {
-    for (const [login, each] of running) if (each === conversation) running.delete(login);
-    await conversation.end();
-    all.delete(conversation);
-  };
-  const prepareSpare = () => {
+class ConversationPool implements Conversations {
+  readonly #ofLogins = new Map<string, Conversation>();
+  readonly #all = new Set<Conversation>();
+  #spare: Conversation | undefined;
+  #spareTimer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(
+    private readonly driver: URL,
+    private readonly keepsSpare: boolean,
+    private readonly tools: typeof systemTools,
+  ) {
+    if (keepsSpare) this.#prepareSpare();
+  }
+
+  async connect(login: string, address: string, port: number, limits: LineLimits): Promise<Line> {
+    if (this.#isClosed) throw new Error('The conversations are closed.');
+    let conversation = this.#ofLogins.get(login);
+    if (conversation === undefined || conversation.hasEnded()) {
+      conversation = this.#take();
+      this.#ofLogins.set(login, conversation);
+    }
+    return await conversation.connect(address, port, limits);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#spareTimer);
+    await Promise.all([...this.#all].map((conversation) => this.#end(conversation)));
+  }
+
+  /** The spare process if it still runs, otherwise a new process. */
+  #take(): Conversation {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (this.keepsSpare && !this.#isClosed) {
+      clearTimeout(this.#spareTimer);
+      this.#spareTimer = setTimeout(() => this.#prepareSpare(), nextSpareMs);
+    }
+    if (spare === undefined) return this.#start();
+    if (!spare.hasEnded()) return spare;
+    void this.#end(spare);
+    return this.#start();
+  }
+
+  #prepareSpare(): void {
     try {
-      if (!isClosed && spare === undefined) spare = start();
+      if (!this.#isClosed && this.#spare === undefined) this.#spare = this.#start();
     } catch {
       // If this fails, the next conversation starts its own process, and reports the reason if that fails too.
     }
-  };
-  const take = (): Conversation => {
-    const taken = spare;
-    spare = undefined;
-    if (keepsSpare && !isClosed) {
-      clearTimeout(spareTimer);
-      spareTimer = setTimeout(prepareSpare, nextSpareMs);
-    }
-    if (taken === undefined) return start();
-    if (!taken.hasEnded()) return taken;
-    void end(taken);
-    return start();
-  };
-  if (keepsSpare) prepareSpare();
+  }
 
-  return {
-    async connect(login, address, port, limits) {
-      if (isClosed) throw new Error('The conversations are closed.');
-      let conversation = running.get(login);
-      if (conversation === undefined || conversation.hasEnded()) {
-        conversation = take();
-        running.set(login, conversation);
-      }
-      return await conversation.connect(address, port, limits);
-    },
-    async close() {
-      isClosed = true;
-      clearTimeout(spareTimer);
-      await Promise.all([...all].map(end));
-    },
-  };
+  #start(): Conversation {
+    let timer: NodeJS.Timeout | undefined;
+    const conversation = startConversation(this.driver, this.tools, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        if (conversation.lines() === 0) void this.#end(conversation);
+      }, idleMs).unref();
+    });
+    this.#all.add(conversation);
+    return conversation;
+  }
+
+  async #end(conversation: Conversation): Promise<void> {
+    for (const [login, each] of this.#ofLogins) if (each === conversation) this.#ofLogins.delete(login);
+    await conversation.end();
+    this.#all.delete(conversation);
+  }
 }

@@ -106,7 +106,7 @@ async function checkCode(engine: Engine, { port, username, password }: Login): P
 function inFewProcesses(conversations: Conversations): Conversations {
   let connections = 0;
   return {
-    ...conversations,
+    close: () => conversations.close(),
     connect: (_login, address, port, limits) => {
       connections += 1;
       return conversations.connect(String(connections % processes), address, port, limits);
