@@ -15,7 +15,14 @@ import type { Condition } from '../server/tableReader.js';
 import type { AttemptedJobType } from './attemptedJobType.js';
 import type { AttemptedJobRow } from './attemptedJobView.js';
 import type { JobHandling } from './jobCommands.js';
-import { jobChanges, watchJob, type ChangeKind, type JobChange, type LiveSources } from './jobChanges.js';
+import {
+  jobChanges,
+  watchJob,
+  type ChangeKind,
+  type JobChange,
+  type LiveSources,
+  type WatchedJobs,
+} from './jobChanges.js';
 
 export const ChangeKindEnum = enumType(
   'ChangeKind',
@@ -104,44 +111,16 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
   tools: JobSubscriptionDependencies,
   watched: WatchedKind<Row, List>,
 ): object {
-  const { handling, table, scopeOf, serviceColumn, JobType, ChangeType } = watched;
+  const { handling, JobType, ChangeType } = watched;
   const kind = handling.name.toLowerCase();
-  const source = {
-    streamType: handling.decider.streamType,
-    kind: handling.name,
-    load: sharedLoad((ids) => rowsById<Row>(tools.dataSource.manager, table, ids)),
-  };
-
-  async function watchOne(call: OperationCall, { id }: { readonly id: string }) {
-    const row = await source.load(id);
-    authorize(call, row, scopeOf, `${kind} job`);
-    return watchJob(tools, source, row.id);
-  }
-
-  async function watchAll(call: OperationCall, list: List) {
-    const { projectId, after, progress } = list;
-    watched.check(new InputProblems().check('projectId', projectId, uuid), list).throwIfAny();
-    const within = await watchedProjects(tools.dataSource, call, projectId);
-    const { conditions, fits, fittedAt } = watched.filterOf(list);
-    return jobChanges<Row>(tools, {
-      ...source,
-      after: after ?? undefined,
-      withProgress: progress,
-      projectIds: within,
-      activeIds: () =>
-        activeIds(tools.dataSource, table, [visibleRows(call.context.viewer, projectId, serviceColumn), ...conditions]),
-      fits: (row) => canSee(call.context, row, scopeOf) && fits(row),
-      fittedAt: async (row, position) =>
-        fittedAt !== undefined && canSee(call.context, row, scopeOf) && (await fittedAt(row, position)),
-    });
-  }
+  const jobs = new VisibleJobs(tools, watched);
 
   @Resolver()
   class JobSubscriptionResolver {
     @Subscription(() => JobType, {
       name: `${kind}Job`,
       subscribe: ({ args, context, info }) =>
-        watchOne({ context: context as RequestContext, info }, args as { id: string }),
+        jobs.one({ context: context as RequestContext, info }, args as { id: string }),
       description:
         'Sends the state of the job, then every change and every progress step. Completes when the job has ended.',
     })
@@ -152,7 +131,7 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
 
     @Subscription(() => ChangeType, {
       name: `${kind}JobChanges`,
-      subscribe: ({ args, context, info }) => watchAll({ context: context as RequestContext, info }, args as List),
+      subscribe: ({ args, context, info }) => jobs.all({ context: context as RequestContext, info }, args as List),
       description: `${aboutList}${watched.moreAboutList ?? ''}`,
     })
     @Requires('VIEWER')
@@ -161,6 +140,49 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
     }
   }
   return new JobSubscriptionResolver();
+}
+
+/** The jobs of one kind, as a caller may see them. Checks arguments and rights first. */
+class VisibleJobs<Row extends AttemptedJobRow, List extends JobChangesArguments> {
+  readonly #source: WatchedJobs<Row>;
+
+  constructor(
+    private readonly tools: JobSubscriptionDependencies,
+    private readonly watched: WatchedKind<Row, List>,
+  ) {
+    const { handling, table } = watched;
+    this.#source = {
+      streamType: handling.decider.streamType,
+      kind: handling.name,
+      load: sharedLoad((ids) => rowsById<Row>(tools.dataSource.manager, table, ids)),
+    };
+  }
+
+  async one(call: OperationCall, { id }: { readonly id: string }) {
+    const row = await this.#source.load(id);
+    authorize(call, row, this.watched.scopeOf, `${this.watched.handling.name.toLowerCase()} job`);
+    return watchJob(this.tools, this.#source, row.id);
+  }
+
+  async all(call: OperationCall, list: List) {
+    const { projectId, after, progress } = list;
+    const { scopeOf, serviceColumn, table } = this.watched;
+    const { dataSource } = this.tools;
+    this.watched.check(new InputProblems().check('projectId', projectId, uuid), list).throwIfAny();
+    const within = await watchedProjects(dataSource, call, projectId);
+    const { conditions, fits, fittedAt } = this.watched.filterOf(list);
+    return jobChanges<Row>(this.tools, {
+      ...this.#source,
+      after: after ?? undefined,
+      withProgress: progress,
+      projectIds: within,
+      activeIds: () =>
+        activeIds(dataSource, table, [visibleRows(call.context.viewer, projectId, serviceColumn), ...conditions]),
+      fits: (row) => canSee(call.context, row, scopeOf) && fits(row),
+      fittedAt: async (row, position) =>
+        fittedAt !== undefined && canSee(call.context, row, scopeOf) && (await fittedAt(row, position)),
+    });
+  }
 }
 
 async function activeIds<Row extends AttemptedJobRow>(

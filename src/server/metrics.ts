@@ -26,8 +26,11 @@ export function serverMetrics(registry: Registry): ServerMetrics {
     // by type.
     for (const what of ['resources', 'handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   }
+  return { registry, ...httpMetrics(registers), ...graphqlMetrics(registers), ...socketMetrics(registers) };
+}
+
+function httpMetrics(registers: Registry[]) {
   return {
-    registry,
     httpRequests: new Counter({
       name: 'stowage_http_requests_total',
       help: 'HTTP requests answered.',
@@ -41,26 +44,6 @@ export function serverMetrics(registry: Registry): ServerMetrics {
       buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 30],
       registers,
     }),
-    operations: new Counter({
-      name: 'stowage_graphql_operations_total',
-      help: 'GraphQL operations, by outcome: refused before execution, or executed.',
-      labelNames: ['kind', 'transport', 'outcome'],
-      registers,
-    }),
-    failedSignIns: new Counter({
-      name: 'stowage_sign_ins_failed_total',
-      help: 'Requests and WebSockets without a valid token or session, and failed sign-ins of people.',
-      labelNames: ['transport'],
-      registers,
-    }),
-    sockets: new Gauge({ name: 'stowage_websocket_connections', help: 'Open WebSockets.', registers }),
-    subscriptions: new Gauge({ name: 'stowage_graphql_subscriptions', help: 'Running subscriptions.', registers }),
-    refusedSockets: fromZero(['before_sign_in', 'viewer'], {
-      name: 'stowage_websockets_refused_total',
-      help: 'WebSockets refused because there were too many before sign-in, or of one viewer.',
-      labelNames: ['reason'],
-      registers,
-    }),
     closedConnections: new Counter({
       name: 'stowage_http_connections_closed_total',
       help: 'HTTP connections closed because there were too many on which nobody had signed in.',
@@ -72,10 +55,41 @@ export function serverMetrics(registry: Registry): ServerMetrics {
       labelNames: ['limit'],
       registers,
     }),
+  };
+}
+
+/** Of HTTP and of WebSockets. */
+function graphqlMetrics(registers: Registry[]) {
+  return {
+    operations: new Counter({
+      name: 'stowage_graphql_operations_total',
+      help: 'GraphQL operations, by outcome: refused before execution, or executed.',
+      labelNames: ['kind', 'transport', 'outcome'],
+      registers,
+    }),
+    subscriptions: new Gauge({ name: 'stowage_graphql_subscriptions', help: 'Running subscriptions.', registers }),
     exceededAnswers: fromZero(Object.keys(answerLimits), {
       name: 'stowage_graphql_answers_exceeded_total',
       help: 'Answers ended because they exceeded their budget, by limit.',
       labelNames: ['limit'],
+      registers,
+    }),
+    failedSignIns: new Counter({
+      name: 'stowage_sign_ins_failed_total',
+      help: 'Requests and WebSockets without a valid token or session, and failed sign-ins of people.',
+      labelNames: ['transport'],
+      registers,
+    }),
+  };
+}
+
+function socketMetrics(registers: Registry[]) {
+  return {
+    sockets: new Gauge({ name: 'stowage_websocket_connections', help: 'Open WebSockets.', registers }),
+    refusedSockets: fromZero(['before_sign_in', 'viewer'], {
+      name: 'stowage_websockets_refused_total',
+      help: 'WebSockets refused because there were too many before sign-in, or of one viewer.',
+      labelNames: ['reason'],
       registers,
     }),
   };

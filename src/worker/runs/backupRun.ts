@@ -1,9 +1,10 @@
-import type { TakenBackup } from '../../archive/archive.js';
+import type { TakeBackup, TakenBackup } from '../../archive/archive.js';
 import { prefixOfFolder } from '../../archive/layout.js';
 import { withinLimits } from '../../archive/limits.js';
 import { takeBackup } from '../../archive/takeBackup.js';
 import { stepsOf } from '../../engines/pipeline/storedSteps.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
+import type { Storage } from '../../storage/storage.js';
 import type { BackupShape } from '../../backups/backupJob.js';
 import { previousDumpBytes } from '../../backups/drift/previousDumpBytes.js';
 import { reviewBackup } from '../../backups/drift/reviewBackup.js';
@@ -69,7 +70,6 @@ async function attempt(
   progress: ProgressReports,
 ): Promise<TakenBackup> {
   const { request, lease, attempt } = claimed;
-  const engine = engineNamed(tools.engines, request.engine);
   const holder = { lease, lost: signals.lost };
   const opened = untilAnswered(tools, holder, () => tools.serviceOf(request.serviceId));
   // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
@@ -85,46 +85,68 @@ async function attempt(
     const { stallTimeoutMs } = request;
     const { timeout } = attempt;
     const timed = timeout ? { timeoutMs: timeout.ms, timedOut: () => timeoutError(timeout) } : { timeoutMs: null };
-    return await withinLimits({ signal: signals.signal, stallTimeoutMs, ...timed }, (limits) => {
-      const { signal } = limits;
-      const take = (workFolder: string) =>
-        takeBackup({
-          engine,
-          connection: service.connection,
-          connectionNow: async () => (await tools.serviceOf(request.serviceId)).connection,
-          storage,
-          folder: attempt.folder,
-          description: descriptionOf(tools, claimed, service.name),
-          downloadCommand,
-          includeUsers: request.includeUsers ?? 'NONE',
-          steps: stepsOf(request.compression ?? 'BALANCED'),
-          workFolder,
-          signal,
-          stallTimeoutMs,
-          lockPatienceMs: (request.yieldToLocks ?? true) ? tools.lockPatienceMs : null,
-          // The timeout of the whole attempt runs already.
-          timeoutMs: null,
-          now: tools.now,
-          onPhase: async (phase) => {
-            // PREFLIGHT was entered with the claim.
-            if (phase === 'PREFLIGHT') return;
-            await progress.sendNow();
-            await enterPhase(tools, claimed, signals, phase);
-          },
-          mayStore: (either) =>
-            refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, either),
-          review: (inventory) =>
-            untilAnswered(tools, holder, () =>
-              reviewBackup(tools.dataSource.manager, { request, startedAt: attempt.startedAt }, inventory),
-            ),
-          previousBytes,
-          onProgress: progress.report,
-        });
-      return limits.outside(() => inWorkFolder(tools.workRoot, take));
-    });
+    return await withinLimits({ signal: signals.signal, stallTimeoutMs, ...timed }, (limits) =>
+      limits.outside(() =>
+        inWorkFolder(tools.workRoot, (workFolder) =>
+          takeBackup({
+            ...whatToTake(tools, claimed, service),
+            ...duringTheAttempt(tools, claimed, signals, progress, storage),
+            ...{ storage, downloadCommand, workFolder, previousBytes, signal: limits.signal },
+          }),
+        ),
+      ),
+    );
   } finally {
     await storage.close();
   }
+}
+
+/** What the request of the job says about its backup. */
+function whatToTake(
+  tools: WorkerTools,
+  claimed: ClaimedJob<BackupShape>,
+  service: Awaited<ReturnType<WorkerTools['serviceOf']>>,
+) {
+  const { request, attempt } = claimed;
+  return {
+    engine: engineNamed(tools.engines, request.engine),
+    connection: service.connection,
+    connectionNow: async () => (await tools.serviceOf(request.serviceId)).connection,
+    folder: attempt.folder,
+    description: descriptionOf(tools, claimed, service.name),
+    includeUsers: request.includeUsers ?? 'NONE',
+    steps: stepsOf(request.compression ?? 'BALANCED'),
+    stallTimeoutMs: request.stallTimeoutMs,
+    lockPatienceMs: (request.yieldToLocks ?? true) ? tools.lockPatienceMs : null,
+    // The timeout of the whole attempt runs already.
+    timeoutMs: null,
+    now: tools.now,
+  } satisfies Partial<TakeBackup>;
+}
+
+/** How the attempt reports its phases and progress, and what it checks while it holds the lease. */
+function duringTheAttempt(
+  tools: WorkerTools,
+  claimed: ClaimedJob<BackupShape>,
+  signals: LeaseSignals,
+  progress: ProgressReports,
+  storage: Storage,
+) {
+  const { request, lease, attempt } = claimed;
+  return {
+    onPhase: async (phase) => {
+      // PREFLIGHT was entered with the claim.
+      if (phase === 'PREFLIGHT') return;
+      await progress.sendNow();
+      await enterPhase(tools, claimed, signals, phase);
+    },
+    mayStore: (either) => refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, either),
+    review: (inventory) =>
+      untilAnswered(tools, { lease, lost: signals.lost }, () =>
+        reviewBackup(tools.dataSource.manager, { request, startedAt: attempt.startedAt }, inventory),
+      ),
+    onProgress: progress.report,
+  } satisfies Partial<TakeBackup>;
 }
 
 /** The description of the backup in its backup.json. */
