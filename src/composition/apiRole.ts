@@ -46,7 +46,6 @@ const yearMs = 365 * 86_400_000;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
-  const { databasePatienceMs } = config;
   const stopping = new AbortController();
   const audit = createAuditTrail(shared.dataSource, config.auditRetentionMs ?? yearMs, log);
   const schema = composeApi({
@@ -91,9 +90,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     },
     playgroundFolder: playgroundFolder(),
     ...(config.clientLimits === undefined ? {} : { limits: config.clientLimits }),
-    ...(databasePatienceMs === undefined
-      ? {}
-      : { patiently: <T>(work: () => T, viewerKey?: string): T => withPatience(databasePatienceMs, work, viewerKey) }),
+    ...patienceOf(config),
   });
   closing.add('API', async () => {
     endFollowing();
@@ -106,6 +103,13 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   await server.listen();
   log.info(`The API listens at ${server.url}/graphql.`);
   return server.url;
+}
+
+/** The limit for the time that a request waits for the database, if there is one. */
+function patienceOf({ databasePatienceMs: ms }: ApiRoleConfig) {
+  return ms === undefined
+    ? {}
+    : { patiently: <T>(work: () => T, viewerKey?: string): T => withPatience(ms, work, viewerKey) };
 }
 
 /** The folder dist/playground, for dist/src/composition and for src/composition. */

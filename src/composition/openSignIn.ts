@@ -23,7 +23,7 @@ import { SignedTokens } from '../signIn/provider/signedTokens.js';
 import { whyRefused } from '../signIn/provider/whyRefused.js';
 import { renewIfDue } from '../signIn/renewal.js';
 import { createSealing } from '../signIn/sealing.js';
-import { createSessions, type SessionLimits } from '../signIn/sessions.js';
+import { createSessions, type SessionLimits, type Sessions } from '../signIn/sessions.js';
 import { signInPages } from '../signIn/signInPages.js';
 import type { Closing } from './closing.js';
 import { openPlatform } from './openPlatform.js';
@@ -53,22 +53,18 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
     shared.signals.send('sessions', actorOfSession(owner)),
   );
   const endFollowing = shared.signals.subscribe('sessions', (subject) => signInChanges.report(subject));
+  closing.add('signals of ended sessions', () => {
+    endFollowing();
+    return Promise.resolve();
+  });
   // Renews the tokens of people with open WebSockets, and notices what a lost signal did not report.
   const hasPlatform = Boolean(options.provider?.cloudFoundry);
   const recheck = setInterval(() => signInChanges.reportAll(), hasPlatform ? platformRecheckEveryMs : recheckEveryMs);
-  let sweep: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => {
-    sweep = Promise.all([sessions.sweep(), audit.sweep()]).catch((error: unknown) =>
-      log.warn({ err: error }, 'Ended sessions and old events of the audit could not be deleted.'),
-    );
-  }, sweepEveryMs);
-  closing.add('sweep of sessions', async () => {
-    clearInterval(timer);
+  closing.add('checks of the rights of people', () => {
     clearInterval(recheck);
-    endFollowing();
-    await sweep;
-    await audit.flush();
+    return Promise.resolve();
   });
+  sweepSessions(sessions, audit, log, closing);
   const rights: PeopleRights = {
     memberGrants: (person) => grantsOf(dataSource.manager, person),
     projectIds: (names) => projectIdsNamed(dataSource.manager, names),
@@ -109,6 +105,21 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
         }),
       ),
   };
+}
+
+/** Deletes ended sessions and old events of the audit until `closing` closes. Then it writes what the audit still holds. */
+function sweepSessions(sessions: Pick<Sessions, 'sweep'>, audit: AuditTrail, log: Log, closing: Closing): void {
+  let sweep: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    sweep = Promise.all([sessions.sweep(), audit.sweep()]).catch((error: unknown) =>
+      log.warn({ err: error }, 'Ended sessions and old events of the audit could not be deleted.'),
+    );
+  }, sweepEveryMs);
+  closing.add('sweep of sessions', async () => {
+    clearInterval(timer);
+    await sweep;
+    await audit.flush();
+  });
 }
 
 function openProvider({ allowedTargets, now }: Opened, options: SignInOptions, log: Log, closing: Closing) {

@@ -3,7 +3,7 @@ import type { ServeConfig, ToolConfig, WorkerConfig } from '../config.js';
 import { createEngines, type EngineOptions, type Engines } from '../engines/engines.js';
 import { createProtectionWatch } from '../protection/protectionWatch.js';
 import type { Log } from '../log.js';
-import { createTickKeeper } from '../ticks/tickKeeper.js';
+import { createTickKeeper, type TickKeeperOptions } from '../ticks/tickKeeper.js';
 import { defaultHasPrivate, installationId } from '../postgres/installation.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import { openServerClock } from '../postgres/serverClock.js';
@@ -66,26 +66,11 @@ export async function openShared(
     const listed = warnOfKeptTargets(stores.dataSource, config.allowedTargets, log);
     closing.add('list of private targets', () => listed);
   }
-  const serverClock = await openServerClock(stores.dataSource);
-  const { now } = serverClock;
-  closing.add('clock of the server', () => {
-    serverClock.stop();
-    return Promise.resolve();
-  });
+  const now = await clockOfServer(stores, closing);
   const alarmClock = await openAlarmClock(config.scheduleStore, config.databaseUrl, log);
   closing.add('alarm clock', () => alarmClock.stop());
   const installationRegistry = new Registry();
-  const alarmsMended = new Counter({
-    name: 'stowage_alarms_mended_total',
-    help: 'Alarms that the comparison with PostgreSQL found missing, stale or wrong, and repaired.',
-    registers: [installationRegistry],
-  });
-  const keeper = createTickKeeper({
-    ...{ ...stores, clock: alarmClock, log, now },
-    onRepaired: (count) => alarmsMended.inc(count),
-  });
-  closing.add('tick keeper', () => keeper.stop());
-  await keeper.start();
+  await keepSchedules({ ...stores, clock: alarmClock, log, now }, installationRegistry, closing);
   const watch = createProtectionWatch({ ...stores, log, now });
   closing.add('protection watch', () => watch.stop());
   watch.start();
@@ -109,6 +94,28 @@ export async function openShared(
     now,
     machineNow: () => new Date(),
   };
+}
+
+/** The clock of the PostgreSQL server. It is read again from time to time until `closing` closes. */
+async function clockOfServer({ dataSource }: Stores, closing: Closing): Promise<() => Date> {
+  const clock = await openServerClock(dataSource);
+  closing.add('clock of the server', () => {
+    clock.stop();
+    return Promise.resolve();
+  });
+  return clock.now;
+}
+
+/** Sets the alarms of plans and jobs until `closing` closes. Counts repaired alarms in the registry. */
+async function keepSchedules(tools: TickKeeperOptions, registry: Registry, closing: Closing): Promise<void> {
+  const repaired = new Counter({
+    name: 'stowage_alarms_mended_total',
+    help: 'Alarms that the comparison with PostgreSQL found missing, stale or wrong, and repaired.',
+    registers: [registry],
+  });
+  const keeper = createTickKeeper({ ...tools, onRepaired: (count) => repaired.inc(count) });
+  closing.add('tick keeper', () => keeper.stop());
+  await keeper.start();
 }
 
 /**

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
@@ -9,6 +7,7 @@ import { identifyClient } from './client/clientOf.js';
 import { noProxies, type TrustedProxies } from './client/trustedProxies.js';
 import { RequestRates, type RateLimits } from './fairness/requestRates.js';
 import { Shares } from './fairness/shares.js';
+import { GracefulServer, type ApiServer } from './gracefulServer.js';
 import { httpApi } from './httpApi.js';
 import { answerErrors } from './http/answerErrors.js';
 import { signedInOnly } from './http/signedInOnly.js';
@@ -85,18 +84,6 @@ const defaultLimits: ServerLimits = {
   queuedBytes: 134_217_728,
 };
 
-export interface ApiServer {
-  /** Starts to accept connections. Rejects if the address cannot be used. */
-  listen(): Promise<void>;
-  /** `http://host:port` with the actual port. Throws before `listen`. */
-  readonly url: string;
-  /**
-   * Stops accepting connections, closes every WebSocket with 1001, waits up to `graceMs` for open requests, and then ends
-   * the remaining connections. Idempotent.
-   */
-  close(): Promise<void>;
-}
-
 /**
  * How long an idle connection stays open. Node's default of 5 s is shorter than that of proxies and clients. With that
  * default a client may send a request just when the server closes the connection, and cannot know whether it was
@@ -114,9 +101,6 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   const { signInLimits } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const metrics = serverMetrics(options.registry);
-  let port: number | undefined;
-  let closing: Promise<void> | undefined;
-
   const signInFailures = createSignInFailures({ log: options.log, limits: signInLimits });
   const shares = new Shares({ ...limits, ofViewer: limits.queuedBytesOfViewer, inTotal: limits.queuedBytes }, (limit) =>
     metrics.exceededAnswers.inc({ limit }),
@@ -148,7 +132,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     before: signedInOnly({ ...guarded, maxBodyBytes: limits.maxBodyBytes }),
     after: answerErrors(options.log),
   };
-  const app = apiApp({ ...guarded, guards, api, isClosing: () => closing !== undefined });
+  const app = apiApp({ ...guarded, guards, api, isClosing: () => graceful.isClosing });
   const timeouts = {
     keepAliveTimeout: keptAliveMs,
     headersTimeout: limits.headMs,
@@ -156,50 +140,12 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     connectionsCheckingInterval: checkEveryMs,
   };
   const server = createHttpServer(timeouts, (request, response) => {
-    // Without this, an idle keep-alive connection would delay `close` after its last answer.
-    response.once('close', () => {
-      if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
-    });
+    graceful.follow(response);
     identifyClient(request, proxies);
     app(request, response);
   });
   server.on('connection', (socket) => connections.add(socket));
   const sockets = socketApi(server, { ...guarded, ...limits, path: '/graphql' });
-
-  return {
-    async listen() {
-      server.listen(options.port, options.host);
-      await once(server, 'listening');
-      port = portOf(server.address());
-    },
-    get url() {
-      if (port === undefined) throw new Error('The server does not listen yet.');
-      return `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
-    },
-    close() {
-      closing ??= closeGracefully();
-      return closing;
-    },
-  };
-
-  async function closeGracefully(): Promise<void> {
-    signInFailures.stop();
-    if (server.listening) {
-      const closed = once(server, 'close');
-      server.close();
-      sockets.goAway();
-      const timer = setTimeout(() => {
-        sockets.terminate();
-        server.closeAllConnections();
-      }, limits.graceMs);
-      await closed;
-      clearTimeout(timer);
-    }
-    await api.stop();
-  }
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port.');
-  return address.port;
+  const graceful = new GracefulServer(server, { ...options, sockets, api, signInFailures, graceMs: limits.graceMs });
+  return graceful;
 }

@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 import { getOperationAST, GraphQLError, OperationTypeNode, parse, type DocumentNode } from 'graphql';
-import { CloseCode, makeServer, type Context, type Server, type SubscribePayload } from 'graphql-ws';
-import type { WebSocket } from 'ws';
+import { makeServer, type Context, type Server, type SubscribePayload } from 'graphql-ws';
 import { StowageError } from '../../errors.js';
 import { apiError, type ErrorLog } from '../apiError.js';
-import type { AuditReports } from '../auditReports.js';
-import { credentialOfPayload, type Authenticate, type Credential } from '../authenticate.js';
-import type { BrowserSignIn } from '../browserSignIn.js';
 import type { AnswerBudget } from '../budget/answerBudget.js';
 import { executeWithinBudget } from '../budget/executeWithinBudget.js';
 import { checkDocumentText } from '../checkDocumentText.js';
@@ -22,42 +17,21 @@ import { operationLimits } from '../operationLimits.js';
 import { withoutLimit, type Patiently } from '../patiently.js';
 import { refusalsIn } from '../refusals.js';
 import type { RequestContext } from '../requestContext.js';
-import type { SignInChanges } from '../signInChanges.js';
-import type { SignInFailures } from '../signInFailures.js';
 import { subscribeFresh } from '../subscribeFresh.js';
-import { SignedInSocket } from './signedInSocket.js';
 import type { Outlet } from './outlet.js';
+import { SocketSignIn, type ConnectingSocket, type SocketSignInOptions } from './socketSignIn.js';
 
 const mostOperationsAtOnce = 100;
 
-const unauthorized = 'Unauthorized: connection_init carries no authorization, and the browser has no session here';
-
-export type SocketProtocolOptions = {
+export type SocketProtocolOptions = Omit<SocketSignInOptions, 'patiently'> & {
   readonly schema: GraphQLSchema;
-  readonly authenticate: Authenticate;
-  /** Signs in a browser that sends no token. */
-  readonly browsers?: Pick<BrowserSignIn, 'credential'>;
   readonly log: ErrorLog;
-  readonly metrics: ServerMetrics;
-  readonly shares: Shares;
-  readonly signInFailures: SignInFailures;
   readonly patiently?: Patiently;
   readonly connectionInitMs: number;
-  readonly changes: SignInChanges;
-  readonly reports: AuditReports;
-  readonly now: () => Date;
 };
 
 /** A socket, as the protocol gets it. */
-export type OpenedSocket = {
-  readonly socket: WebSocket;
-  readonly outlet: Outlet;
-  readonly clientAddress: string | undefined;
-  /** The request that became the socket. */
-  readonly request: IncomingMessage;
-  /** Called once, when the client has signed in. */
-  readonly onSignIn: (viewerKey: string) => void;
-};
+export type OpenedSocket = Omit<ConnectingSocket, 'signedIn' | 'leave'>;
 
 export type SocketProtocol = {
   opened(
@@ -66,14 +40,11 @@ export type SocketProtocol = {
   ): (code?: number, reason?: string) => Promise<void>;
 };
 
-type Extra = OpenedSocket & {
-  signedIn: SignedInSocket | undefined;
+type Extra = ConnectingSocket & {
   /** Of the process, by this socket. */
   readonly usage: Usage;
   /** By the payload that began it: a client may reuse the id of an operation that it left while this still runs. */
   readonly operations: Map<SubscribePayload, Operation>;
-  /** Leaves the sockets of the viewer. */
-  leave: () => void;
 };
 type Operation = {
   readonly correlationId: string;
@@ -111,67 +82,13 @@ export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
 }
 
 function protocolServer(options: SocketProtocolOptions) {
-  const { schema, authenticate, changes, now, browsers, log, metrics, shares, signInFailures, reports } = options;
-  const { patiently = withoutLimit } = options;
-  const failed = async ({ clientAddress }: Extra, credential?: Credential) => {
-    metrics.failedSignIns.inc({ transport: 'websocket' });
-    if (credential !== undefined)
-      reports.credentialRefused(clientAddress, 'The token or session of a WebSocket is not valid.');
-    await signInFailures.failed(clientAddress, credential?.value);
-  };
+  const { schema, metrics, shares, patiently = withoutLimit } = options;
+  const signIn = new SocketSignIn({ ...options, patiently });
   const known = new KnownDocuments();
-  const answer = ({ extra }: Connection, payload: SubscribePayload, errors: readonly unknown[]) => {
-    const { clientAddress, signedIn } = extra;
-    const correlationId = extra.operations.get(payload)?.correlationId ?? randomUUID();
-    const viewer = signedIn?.current.viewer;
-    if (viewer !== undefined) {
-      for (const refusal of refusalsIn(errors))
-        reports.operationRefused({ viewer, clientAddress, correlationId }, refusal);
-    }
-    return errors.map((error) => apiError(error, correlationId, log));
-  };
 
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: options.connectionInitMs,
-    async onConnect({ connectionParams, extra }) {
-      const credential = credentialOfPayload(connectionParams) ?? browsers?.credential(extra.request);
-      if (credential === undefined) {
-        await failed(extra);
-        extra.socket.close(CloseCode.Unauthorized, unauthorized);
-        return false;
-      }
-      let signedIn: SignedInSocket | undefined;
-      try {
-        signedIn = await patiently(() => SignedInSocket.open(extra.socket, credential, { authenticate, changes, now }));
-      } catch (error) {
-        if (!(error instanceof StowageError)) throw error;
-        const isWrong = error.code === 'BAD_INPUT';
-        if (isWrong) extra.socket.close(CloseCode.BadRequest, 'Bad request: connection_init is not valid');
-        else extra.socket.close(1013, 'Try again later: the sign-in cannot be checked');
-        return false;
-      }
-      if (signedIn === undefined) {
-        await failed(extra, credential);
-        return false; // 4403
-      }
-      const { key } = signedIn.current;
-      const leave = shares.enterSocket(key);
-      if (leave === undefined) {
-        signedIn.close();
-        metrics.refusedSockets.inc({ reason: 'viewer' });
-        extra.socket.close(1013, 'Try again later: too many sockets');
-        return false;
-      }
-      extra.leave = () => {
-        signedIn.close();
-        leave();
-      };
-      if (extra.socket.readyState !== extra.socket.OPEN) extra.leave();
-      extra.signedIn = signedIn;
-      extra.outlet.belongsTo(key);
-      extra.onSignIn(key);
-      return true;
-    },
+    onConnect: ({ connectionParams, extra }) => signIn.connect(extra, connectionParams),
     async onSubscribe(connection, id, payload) {
       const { extra } = connection;
       const operation: Operation = { correlationId: randomUUID() };
@@ -190,27 +107,15 @@ function protocolServer(options: SocketProtocolOptions) {
       return args ?? errors;
     },
     execute: (args) => executeAtOutlet(args as SocketArgs, patiently),
-    async subscribe(args) {
-      // Many subscriptions of one viewer do not start together, so that others can read from the database meanwhile.
-      const { budget, operation, viewerKey } = (args as SocketArgs).contextValue;
-      const leave = await budget.begin(OperationTypeNode.SUBSCRIPTION);
-      metrics.subscriptions.inc();
-      const messages = await subscribeFresh(args, {
-        execute: (event) => executeAtOutlet(event as SocketArgs, patiently),
-        onEnd: () => metrics.subscriptions.dec(),
-        patiently: (work) => patiently(work, viewerKey),
-      }).finally(leave);
-      if (Symbol.asyncIterator in messages) operation.messages = messages;
-      return messages;
-    },
+    subscribe: (args) => subscribeInTurn(args as SocketArgs, metrics, patiently),
     onNext(connection, _id, payload, _args, result) {
       connection.extra.operations.get(payload)?.budget?.release();
       const { errors, data } = result;
       if (errors === undefined) return;
-      return { errors: answer(connection, payload, errors), ...(data === undefined ? {} : { data }) };
+      return { errors: apiErrors(options, connection, payload, errors), ...(data === undefined ? {} : { data }) };
     },
     onError(connection, _id, payload, errors) {
-      const answers = answer(connection, payload, errors);
+      const answers = apiErrors(options, connection, payload, errors);
       forget(connection.extra, payload);
       return answers;
     },
@@ -218,6 +123,23 @@ function protocolServer(options: SocketProtocolOptions) {
       forget(extra, payload);
     },
   });
+}
+
+/** The errors as the client gets them. Refusals are reported to the audit. */
+function apiErrors(
+  { log, reports }: SocketProtocolOptions,
+  { extra }: Connection,
+  payload: SubscribePayload,
+  errors: readonly unknown[],
+) {
+  const { clientAddress, signedIn } = extra;
+  const correlationId = extra.operations.get(payload)?.correlationId ?? randomUUID();
+  const viewer = signedIn?.current.viewer;
+  if (viewer !== undefined) {
+    for (const refusal of refusalsIn(errors))
+      reports.operationRefused({ viewer, clientAddress, correlationId }, refusal);
+  }
+  return errors.map((error) => apiError(error, correlationId, log));
 }
 
 function forget({ operations }: Extra, payload: SubscribePayload): void {
@@ -244,6 +166,20 @@ async function executeAtOutlet(args: SocketArgs, patiently: Patiently) {
   } finally {
     outlet.end();
   }
+}
+
+/** Many subscriptions of one viewer do not start together, so that others can read from the database meanwhile. */
+async function subscribeInTurn(args: SocketArgs, metrics: ServerMetrics, patiently: Patiently) {
+  const { budget, operation, viewerKey } = args.contextValue;
+  const leave = await budget.begin(OperationTypeNode.SUBSCRIPTION);
+  metrics.subscriptions.inc();
+  const messages = await subscribeFresh(args, {
+    execute: (event) => executeAtOutlet(event as SocketArgs, patiently),
+    onEnd: () => metrics.subscriptions.dec(),
+    patiently: (work) => patiently(work, viewerKey),
+  }).finally(leave);
+  if (Symbol.asyncIterator in messages) operation.messages = messages;
+  return messages;
 }
 
 type Prepared = {
