@@ -1,3 +1,4 @@
+import { startTurn } from '../process/startTurn.js';
 import { systemTools } from '../process/tools.js';
 import { startConversation, type Conversation, type Line, type LineLimits } from './conversation.js';
 
@@ -44,9 +45,11 @@ class ConversationPool implements Conversations {
   }
 
   async connect(login: string, address: string, port: number, limits: LineLimits): Promise<Line> {
+    if (this.#running(login) === undefined && this.#spare === undefined) await startTurn();
     if (this.#isClosed) throw new Error('The conversations are closed.');
-    let conversation = this.#ofLogins.get(login);
-    if (conversation === undefined || conversation.hasEnded()) {
+    let conversation = this.#running(login);
+    if (conversation === undefined) {
+      limits.signal.throwIfAborted();
       conversation = this.#take();
       this.#ofLogins.set(login, conversation);
     }
@@ -57,6 +60,11 @@ class ConversationPool implements Conversations {
     this.#isClosed = true;
     clearTimeout(this.#spareTimer);
     await Promise.all([...this.#all].map((conversation) => this.#end(conversation)));
+  }
+
+  #running(login: string): Conversation | undefined {
+    const conversation = this.#ofLogins.get(login);
+    return conversation?.hasEnded() === true ? undefined : conversation;
   }
 
   /** The spare process if it still runs, otherwise a new process. */
