@@ -1,11 +1,12 @@
 import type { Definition, Inventory, InventoryDatabase } from '../../inventory.js';
 import type { EngineContext } from '../../engineContext.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { openSessionAt, type Session, type SessionOptions } from '../session/session.js';
+import { openSessionAt, type Row, type Session, type SessionOptions } from '../session/session.js';
 import { grantsOf, type ListedDatabase } from './databases.js';
 import { normalisation, readDefinitions } from './readDefinitions.js';
 import { superuserNeedsQuery } from './superuserNeeds.js';
 import { countRows, inventoryTable, listTables, type ListedTable } from './tables.js';
+import { targetNeedsQuery } from './targetNeeds.js';
 
 /** NONE: the dump counts the rows. Otherwise the server counts them, for at most this long in total. */
 export type Counting = 'NONE' | { readonly limitMs: number };
@@ -95,7 +96,9 @@ async function readNeeds(
   session: Session,
   { name, roles, properties }: ListedDatabase,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
-  const rows = [...(await session.query(needsQuery)), ...(await session.query(superuserNeedsQuery))];
+  const queries = [needsQuery, superuserNeedsQuery, targetNeedsQuery];
+  const rows: Row[] = [];
+  for (const query of queries) rows.push(...(await session.query(query)));
   const all = [
     ...roles.map((role) => `${roleNeed}${role}`),
     ...[properties['owner'] ?? '', ...grantsOf(properties).map(({ grantor }) => grantor)].map(

@@ -25,6 +25,16 @@ export const superuserNeedsQuery = [
   `SELECT 'subscription ' || quote_ident(s.subname) FROM pg_subscription s
     WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`,
+  // pg_restore needs SET SESSION AUTHORIZATION for privileges that another role than the owner granted.
+  `SELECT DISTINCT 'privileges that ' || quote_ident(pg_get_userbyid(a.grantor)) || ' granted on ' || each.name FROM (
+     SELECT o.oid::regclass::text AS name, o.relowner AS owner, o.relacl AS acl FROM pg_class o WHERE ${own('pg_class', 'o')}
+     UNION ALL SELECT o.oid::regclass::text, o.relowner, c.attacl FROM pg_class o JOIN pg_attribute c ON c.attrelid = o.oid WHERE ${own('pg_class', 'o')}
+     UNION ALL SELECT o.oid::regprocedure::text, o.proowner, o.proacl FROM pg_proc o WHERE ${own('pg_proc', 'o')}
+     UNION ALL SELECT 'schema ' || quote_ident(o.nspname), o.nspowner, o.nspacl FROM pg_namespace o WHERE ${own('pg_namespace', 'o')}
+     UNION ALL SELECT o.oid::regtype::text, o.typowner, o.typacl FROM pg_type o WHERE ${own('pg_type', 'o')}
+     UNION ALL SELECT 'server ' || quote_ident(o.srvname), o.srvowner, o.srvacl FROM pg_foreign_server o WHERE ${own('pg_foreign_server', 'o')}
+     UNION ALL SELECT 'a large object', o.lomowner, o.lomacl FROM pg_largeobject_metadata o
+   ) AS each CROSS JOIN LATERAL aclexplode(each.acl) a WHERE a.grantor <> each.owner`,
 ]
   .map((query) => `SELECT 'superuser' AS kind, * FROM (${query}) AS each(name)`)
   .join('\nUNION ALL\n');

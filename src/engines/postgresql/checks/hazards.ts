@@ -1,10 +1,13 @@
 import { qualifiedName } from '../catalog/names.js';
 import { shortText, type Row, type Session } from '../session/session.js';
+import type { Hazard } from './hazard.js';
+import { valueHazards } from './valueHazards.js';
 
 /** What a restore of this database would lose or fail at, as warnings. Each names the objects. */
 export async function findHazards(session: Session, database: string): Promise<readonly string[]> {
   const warnings: string[] = [];
-  for (const { query, sentence } of hazards) {
+  for (const { query, sentence, sinceMajor = 0 } of [...hazards, ...valueHazards]) {
+    if (session.version.major < sinceMajor) continue;
     const names = (await session.query(query)).map(nameOf);
     if (names.length === 0) continue;
     const shown = names.slice(0, 20).join(', ');
@@ -40,7 +43,7 @@ const isSuperuser = `(SELECT rolsuper FROM pg_roles WHERE rolname = current_user
 const readableMapping = `(${isSuperuser} OR (SELECT CASE WHEN m.umuser = 0 THEN pg_has_role(s.srvowner, 'USAGE')
   ELSE m.usename = current_user AND (pg_has_role(s.srvowner, 'USAGE') OR has_server_privilege(s.oid, 'USAGE')) END FROM pg_foreign_server s WHERE s.oid = m.srvid))`;
 
-const hazards: readonly { readonly query: string; readonly sentence: (names: string) => string }[] = [
+const hazards: readonly Hazard[] = [
   {
     query: reliesOnSearchPath,
     sentence: (names) =>

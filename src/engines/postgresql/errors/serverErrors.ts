@@ -80,8 +80,15 @@ function ofServer(connection: ServiceConnection, sqlState: string, text: string,
       },
     );
   }
-  return new StowageError(code, asSentence(`${where} answered: ${sentence}`), { details: { sqlState }, cause });
+  return new StowageError(code, asSentence(`${where} answered: ${sentence}`), {
+    // A login loads the libraries that these settings name.
+    ...(sqlState === '58P01' ? { help: missingLibrary } : {}),
+    ...{ details: { sqlState }, cause },
+  });
 }
+
+const missingLibrary =
+  'If the file is a library, session_preload_libraries or local_preload_libraries of the database or the account names it, and nobody can connect. Install it on the server, or run ALTER DATABASE … RESET session_preload_libraries in another database.';
 
 /** MariaDB and MySQL send their version first. */
 function ofOtherServer(where: string, sent: string): StowageError {

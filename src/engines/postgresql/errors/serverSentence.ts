@@ -43,6 +43,7 @@ const harmless: readonly RegExp[] = [
   /^(?:cache lookup failed for \w+(?: \w+)?|could not open relation with OID|large object) \d+(?: does not exist)?$/,
   /^(?:invalid page in block \d+ of relation [\w/]+|(?:missing|unexpected) chunk number \d+ (?:\(expected \d+\) )?for toast value \d+ in pg_toast_\d+)$/,
   /^(?:sorry, too many clients already|remaining connection slots are reserved for [a-z -]+|the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections))$/,
+  new RegExp(`^security label provider ${name} is not loaded$`),
   new RegExp(`^too many connections for (?:role|database) ${name}$`),
   /^(?:functions in index (?:expression|predicate) must be marked IMMUTABLE|generation expression is not immutable|cannot execute [A-Z ]+ in a read-only transaction|value too long for type character(?: varying)?\(\d+\))$/,
   new RegExp(`^encoding ${name} does not match locale ${name}$|^invalid LC_(?:COLLATE|CTYPE) locale name: ${name}$`),

@@ -4,6 +4,7 @@ import { quoteName, quoteText } from '../catalog/names.js';
 import { sqlStateOf } from '../errors/serverErrors.js';
 import type { Session } from '../session/session.js';
 import type { ArchivedSetting } from './archivedSettings.js';
+import { unknownSettings } from './unknownSettings.js';
 
 type Properties = Readonly<Record<string, string>>;
 
@@ -41,10 +42,16 @@ export async function finishDatabase(
   properties: Properties,
   archived: readonly ArchivedSetting[],
 ): Promise<void> {
+  const settings = settingsOf(properties);
+  const names = settings.map((setting) => setting.name);
+  // The preflight of the restore has named them.
+  const unknown = await unknownSettings(session, names);
   const statements = [
     ...((await ownsIt(session, properties)) ? [] : [`REVOKE ALL ON DATABASE ${quoteName(name)} FROM CURRENT_USER`]),
     ...grantStatements(name, properties),
-    ...settingsOf(properties).map((setting) => settingStatement(name, setting, archived)),
+    ...settings
+      .filter((setting) => !unknown.includes(setting.name))
+      .map((setting) => settingStatement(name, setting, archived)),
     ...(properties['connectionLimit'] === undefined || properties['connectionLimit'] === '-1'
       ? []
       : [`ALTER DATABASE ${quoteName(name)} CONNECTION LIMIT ${Number(properties['connectionLimit'])}`]),

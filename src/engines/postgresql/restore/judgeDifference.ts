@@ -1,6 +1,6 @@
 import type { Engine } from '../../engine.js';
 import type { FoundDifference, Loss } from '../../inventoryDifference.js';
-import { withoutSecrets } from '../catalog/databases.js';
+import { settingsOf, withoutSecrets } from '../catalog/databases.js';
 import { isOtherDistribution } from './hashPartitions.js';
 
 /** Decides whether a difference of a restored target is a loss, and what the user can do. */
@@ -15,7 +15,7 @@ export const judgeDifference: Engine['judgeDifference'] = (difference, inventori
       if (Number(actual) >= Number(expected) || isOtherDistribution(database, name, inventories)) return null;
       return { sentence: `the table ${object(difference)} has ${actual} of ${expected} rows`, help: lessRows };
     case 'PROPERTY':
-      return judgeProperty(difference);
+      return judgeProperty(difference, inventories);
     case 'FIELD':
       return { sentence: `${object(difference)} is ${actual} instead of ${expected}`, help: altered };
     case 'OBJECT':
@@ -35,13 +35,18 @@ const lessRows =
 const altered =
   'The target created the object in another way, or another session altered it later. Compare the two with psql (\\d+), and restore again when the cause is removed.';
 
-function judgeProperty({ database, part, expected, actual }: FoundDifference): Loss | null {
+function judgeProperty(
+  { database, part, expected, actual }: FoundDifference,
+  inventories: Parameters<Engine['judgeDifference']>[1],
+): Loss | null {
+  // The preflight of a restore warns of it.
+  if (part === 'collationVersion') return null;
   // An older backup has the values that are now left out.
   if (
     part === 'settings' &&
     expected !== null &&
     actual !== null &&
-    withoutSecrets(expected) === withoutSecrets(actual)
+    withoutSecrets(isOtherVersion(inventories) ? knownIn(expected, actual) : expected) === withoutSecrets(actual)
   ) {
     return null;
   }
@@ -54,6 +59,16 @@ function judgeProperty({ database, part, expected, actual }: FoundDifference): L
     sentence: `the database '${database}' has another ${part ?? 'property'}${values}`,
     help: altered,
   };
+}
+
+function isOtherVersion({ expected, actual }: Parameters<Engine['judgeDifference']>[1]): boolean {
+  return Number.parseInt(expected.serverVersion) !== Number.parseInt(actual.serverVersion);
+}
+
+/** Without the settings of names that the target has nowhere: its version may not know them. */
+function knownIn(expected: string, actual: string): string {
+  const names = new Set(settingsOf({ settings: actual }).map(({ name }) => name));
+  return JSON.stringify(settingsOf({ settings: expected }).filter(({ name }) => names.has(name)));
 }
 
 function lost(database: string, part: string): Loss {

@@ -137,7 +137,9 @@ async function afterwards(
     await inSession(await openSessionAt(target, [server], options, name), async (session) => {
       await analyze(session);
       const settings = await readSettings(session, archived, properties['encoding'] ?? 'UTF8');
-      await finishDatabase(session, name, properties, settings);
+      // The server compares its bytes, which another encoding shows as another text.
+      const [row] = await session.query('SELECT current_database() AS name');
+      await finishDatabase(session, row?.['name'] ?? name, properties, settings);
     });
     return null;
   } catch (error) {

@@ -2,34 +2,53 @@ import { StowageError } from '../../../errors.js';
 import type { RestorePreflight, RestoreRequirements } from '../../runningRestore.js';
 import type { Inventory } from '../../inventory.js';
 import { extensionVersion } from '../catalog/definitionQueries.js';
-import { listDatabases } from '../catalog/databases.js';
 import { extensionNeed, tablespaceNeed } from '../catalog/inventory.js';
-import type { Session } from '../session/session.js';
 import { superuserNeed } from '../catalog/superuserNeeds.js';
+import { creatorNeed, labelNeed, locksNeed } from '../catalog/targetNeeds.js';
+import type { Session } from '../session/session.js';
+import { refuseClosedSchemas } from './closedSchemas.js';
+import { collationsWarning, refuseMissingLocales } from './locales.js';
+import { needsOf } from './needsOf.js';
+import { settingsWarning } from './unknownSettings.js';
 import { refuseSuperuserObjects } from './superuserObjects.js';
+import { labelsWarning, refuseTooFewLocks } from './targetServer.js';
 import { membersWarning, missingMembers, missingRoles, refuseUncreatableRoles, rolesWarning } from './roles.js';
 
 /** Refuses a target that cannot hold the backup. Throws TARGET_EXISTS, TARGET_UNFIT or SERVICE_PRIVILEGE. */
 export async function checkRestore(session: Session, { inventory }: RestoreRequirements): Promise<RestorePreflight> {
   const names = inventory.databases.map(({ name }) => name);
   await refuseReadOnly(session);
-  const [existing] = await listDatabases(session, names);
-  if (existing !== undefined) {
-    throw new StowageError('TARGET_EXISTS', `The database '${existing.name}' exists on the target.`);
-  }
+  await refuseExisting(session, names);
   refuseOlderServer(session, inventory.serverVersion);
+  await refuseMissingLocales(session, inventory);
+  await refuseTooFewLocks(session, needsOf(inventory, locksNeed));
   await refuseWithoutCreate(session);
   await refuseMissingExtensions(session, needsOf(inventory, extensionNeed));
   await refuseSuperuserObjects(session, needsOf(inventory, superuserNeed), needsOf(inventory, extensionNeed));
   await refuseMissingTablespaces(session, needsOf(inventory, tablespaceNeed));
   const missing = await missingRoles(session, inventory);
   await refuseUncreatableRoles(session, missing);
+  await refuseClosedSchemas(session, needsOf(inventory, creatorNeed));
   const warnings = [
     ...rolesWarning(missing),
     ...membersWarning(await missingMembers(session, inventory)),
     ...(await versionsWarning(session, inventory)),
+    ...(await collationsWarning(session, inventory)),
+    ...(await labelsWarning(session, needsOf(inventory, labelNeed))),
+    ...(await settingsWarning(session, inventory)),
+    ...viewsWarning(inventory),
   ];
   return { warnings, changesByItself: false };
+}
+
+/** Also a database that accepts no connections, and the rest of an interrupted DROP DATABASE. */
+async function refuseExisting(session: Session, names: readonly string[]): Promise<void> {
+  const [row] = await session.query(
+    'SELECT datname AS name FROM pg_database WHERE datname = ANY ($1::text[]) ORDER BY 1 LIMIT 1',
+    [names],
+  );
+  if (row === undefined) return;
+  throw new StowageError('TARGET_EXISTS', `The database '${row['name'] ?? ''}' exists on the target.`);
 }
 
 async function refuseReadOnly(session: Session): Promise<void> {
@@ -88,6 +107,20 @@ async function versionsWarning(session: Session, { databases }: Inventory): Prom
   return [`The target installs other versions of extensions than the source has: ${[...new Set(others)].join(', ')}.`];
 }
 
+/** A dump has no rows of materialized views. Those without rows stay empty. */
+function viewsWarning({ databases }: Inventory): readonly string[] {
+  const names = databases.flatMap(({ objects, definitions = {} }) =>
+    (objects['materializedViews'] ?? []).filter(
+      (name) => !/ empty$/.test(definitions['materializedViews']?.[name]?.parts?.['options'] ?? ''),
+    ),
+  );
+  if (names.length === 0) return [];
+  const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
+  return [
+    `The restore fills these materialized views from their queries, so they do not show the rows that they had at the source if those were older: ${names.slice(0, 20).join(', ')}${more}.`,
+  ];
+}
+
 async function refuseMissingTablespaces(session: Session, tablespaces: readonly string[]): Promise<void> {
   const rows = await session.query(
     'SELECT needed FROM unnest($1::text[]) AS needed WHERE NOT EXISTS (SELECT FROM pg_tablespace WHERE spcname = needed)',
@@ -99,12 +132,4 @@ async function refuseMissingTablespaces(session: Session, tablespaces: readonly 
     help: 'Create it on the target: CREATE TABLESPACE … LOCATION ….',
     details: { tablespaces: names },
   });
-}
-
-function needsOf({ databases }: RestoreRequirements['inventory'], kind: string): readonly string[] {
-  const needs = databases.flatMap(({ needs: all = {}, properties }) => [
-    ...Object.keys(all),
-    ...(properties['tablespace'] === undefined ? [] : [`${tablespaceNeed}${properties['tablespace']}`]),
-  ]);
-  return [...new Set(needs.filter((need) => need.startsWith(kind)).map((need) => need.slice(kind.length)))];
 }

@@ -58,6 +58,12 @@ const rules: readonly Rule[] = [
     code: 'TOOL_VERSION',
   },
   {
+    shape: /security label provider "(?:[^"]|"")*" is not loaded/,
+    during: 'RESTORE',
+    code: 'TARGET_UNFIT',
+    help: 'Add the library of the provider to shared_preload_libraries of the target and restart it.',
+  },
+  {
     shape:
       /is not available|could not open extension control file|could not access file|collation .* does not exist|invalid (?:LC_|locale|ICU)/,
     during: 'RESTORE',
