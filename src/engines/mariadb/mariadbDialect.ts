@@ -48,6 +48,8 @@ export const mariadbDialect: Dialect = {
     return session.query(`SET STATEMENT ${assignments.join(', ')} FOR ${select}`, [], options);
   },
   // A compound statement needs one round trip, which would take longer than the work of the server.
+  normalisation: 2,
+  ignoresKeyOrder: false,
   showAll: async (session, statements) =>
     statements.length === 0
       ? []

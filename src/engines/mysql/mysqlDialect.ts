@@ -3,13 +3,14 @@ import type { Grants } from '../mysqlFamily/privileges/grants.js';
 import type { FoundSettings } from '../mysqlFamily/session/serverSettings.js';
 import { serverErrorNumber, type Row, type Session } from '../mysqlFamily/session/session.js';
 import { readMysqlAccounts } from './accounts/readAccounts.js';
+import { readTablesInBulk } from './bulk/readTablesInBulk.js';
 import { readHistograms } from './histograms.js';
 import { mysqlDumpArguments, oneRowBytes } from './mysqlDumpArguments.js';
 import { mysqlLocks } from './mysqlLocks.js';
 import { findMysqlLosses } from './mysqlLosses.js';
 import { mysqlEngineInstallation, mysqlFeatures, mysqlRelease, mysqlReleaseName } from './mysqlReleases.js';
 import { refuseOtherThanMysql } from './mysqlServers.js';
-import { findMysqlSettings, mysqlSettings } from './mysqlSettings.js';
+import { findMysqlSettings, mysqlSettings, parallelReadThreads } from './mysqlSettings.js';
 import { findMysqlTools } from './mysqlTools.js';
 
 /** What only MySQL has, for the code that it shares with MariaDB. */
@@ -42,14 +43,24 @@ export const mysqlDialect: Dialect = {
     found.get('super_read_only')?.value !== 'ON' &&
     (grants.holdsGlobally('SUPER') || grants.holdsGlobally('CONNECTION_ADMIN')),
 
-  limitedSelect: async (session, select, { seconds, lockWaitSeconds, variables = {} }, options) => {
-    if (lockWaitSeconds !== undefined) await session.query(`SET SESSION lock_wait_timeout = ${lockWaitSeconds}`);
+  limitedSelect: async (session, select, limits, options) => {
+    const { seconds, lockWaitSeconds, readsFewRows, variables = {} } = limits;
+    const settings = [
+      ...(lockWaitSeconds === undefined ? [] : [`lock_wait_timeout = ${lockWaitSeconds}`]),
+      ...(readsFewRows === undefined || !session.found.has(parallelReadThreads)
+        ? []
+        : [`${parallelReadThreads} = ${readsFewRows ? '1' : 'DEFAULT'}`]),
+    ];
+    if (settings.length > 0) await session.query(`SET SESSION ${settings.join(', ')}`);
     const hints = [
       `MAX_EXECUTION_TIME(${Math.max(1, Math.round(seconds * 1000))})`,
       ...Object.entries(variables).map(([name, value]) => `SET_VAR(${name} = ${value})`),
     ];
     return session.query(select.replace(/^\s*SELECT\b/, `SELECT /*+ ${hints.join(' ')} */`), [], options);
   },
+  normalisation: 3,
+  ignoresKeyOrder: true,
+  readTablesInBulk,
   showAll,
   writesNamesInUtf8: true,
   viewAlgorithm: "''",

@@ -71,7 +71,13 @@ export const mysqlSettings: readonly SettingRule[] = [
   },
 ];
 
-/** Variables that we read and do not set. */
+/**
+ * The threads that COUNT(*) of one table starts, 4 by default. MySQL has it since 8.0.14. Starting them takes longer than to
+ * count a small table, so `limitedSelect` changes it.
+ */
+export const parallelReadThreads = 'innodb_parallel_read_threads';
+
+/** Variables that we read and do not set when a session starts. */
 const alsoRead = [
   'version',
   'version_comment',
@@ -81,6 +87,7 @@ const alsoRead = [
   'innodb_read_only',
   'innodb_force_recovery',
   'innodb_file_per_table',
+  parallelReadThreads,
   'sql_require_primary_key',
   'sql_generate_invisible_primary_key',
 ];

@@ -131,7 +131,7 @@ async function queryCounts(
   const rows = await session.dialect.limitedSelect(
     session,
     counts.join(' UNION ALL '),
-    { seconds: Math.max(0.01, limitMs / 1000), lockWaitSeconds },
+    { seconds: Math.max(0.01, limitMs / 1000), lockWaitSeconds, readsFewRows: !asWork(batch).isLarge },
     { timeoutMs: limitMs + answerMs },
   );
   return new Map(

@@ -2,12 +2,6 @@ import { createHash } from 'node:crypto';
 import type { Definition } from '../../inventory.js';
 import { mayHoldPasswords } from '../catalog/storageEngines.js';
 
-/**
- * The version of the normalisation. Raise it whenever the same object would get another hash. Hashes of different
- * versions are not compared.
- */
-export const normalisation = 2;
-
 /** Longer texts are replaced by their digest. */
 const longestText = 100;
 

@@ -159,10 +159,17 @@ async function readTables(
   collations: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(),
 ): Promise<ReadonlyMap<string, TableParts>> {
   const all = new Map<string, TableParts>();
-  for await (const shown of batches(session, database, tables)) {
+  const { dialect } = session;
+  const add = (name: string, definition: string) =>
+    all.set(name, tableParts(definition, collations.get(name) ?? new Map(), dialect));
+  const names = tables.map(({ name }) => name);
+  const inBulk = (await dialect.readTablesInBulk?.(session, database, names)) ?? new Map<string, string>();
+  for (const [name, definition] of inBulk) add(name, definition);
+  const others = tables.filter(({ name }) => !inBulk.has(name));
+  for await (const shown of batches(session, database, others)) {
     for (const row of shown) {
       const [name, definition] = [text(row, 'Table'), text(row, 'Create Table')];
-      if (definition !== '') all.set(name, tableParts(definition, collations.get(name) ?? new Map()));
+      if (definition !== '') add(name, definition);
     }
   }
   return all;

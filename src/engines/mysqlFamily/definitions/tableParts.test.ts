@@ -17,7 +17,7 @@ const shown = `CREATE TABLE \`a (,\` (
 PARTITIONS 4`;
 
 describe('SHOW CREATE TABLE', () => {
-  const { parts, options } = tableParts(shown, new Map([['co`l,(', 'latin1_bin']]));
+  const { parts, options } = tableParts(shown, new Map([['co`l,(', 'latin1_bin']]), { ignoresKeyOrder: false });
 
   test('is split only at the commas between its elements', () => {
     expect([...parts.keys()]).toEqual([
@@ -43,6 +43,7 @@ describe('SHOW CREATE TABLE', () => {
     const other = tableParts(
       shown.replace('AUTO_INCREMENT=7', 'AUTO_INCREMENT=8'),
       new Map([['co`l,(', 'latin1_bin']]),
+      { ignoresKeyOrder: false },
     );
     expect([...other.parts]).toEqual([...parts]);
   });
@@ -57,11 +58,29 @@ describe('SHOW CREATE TABLE', () => {
 ) ENGINE=MyISAM COMMENT=' /* \`c\`=''1'' */'${comment("`page_compressed`='1'")}
  PARTITION BY HASH (\`a\`)`,
         new Map(),
+        { ignoresKeyOrder: false },
       );
     };
     const without = table(false);
     expect([...table(true).parts]).toEqual([...without.parts]);
     expect([...without.parts.values()].join('\n')).toMatch(/'y \/\*.*' \/\*/s);
     expect([table(true).ignoresOptions, without.ignoresOptions]).toEqual([true, false]);
+  });
+
+  test('has the same parts in another order of its keys, and without words that InnoDB ignores, if the order is ignored', () => {
+    const table = (keys: readonly string[], format: string) =>
+      tableParts(
+        `CREATE TABLE \`t\` (\n  \`b\` int DEFAULT NULL${format},\n  \`a\` int DEFAULT NULL COMMENT ' USING BTREE',\n  ${keys.join(',\n  ')}\n) ENGINE=InnoDB`,
+        new Map(),
+        { ignoresKeyOrder: true },
+      ).parts;
+    const one = table(['KEY `k` (`a`)', 'KEY `j` (`b`)'], '');
+    const other = table(
+      ['KEY `j` (`b`) USING BTREE', 'KEY `k` (`a`) KEY_BLOCK_SIZE=4'],
+      ' /*!50606 STORAGE DISK */ /*!50606 COLUMN_FORMAT FIXED */',
+    );
+    expect([...other]).toEqual([...one]);
+    expect([...one.keys()]).toEqual(['column b', 'column a', 'index j', 'index k']);
+    expect(one.get('column a')).toContain("COMMENT ' USING BTREE'");
   });
 });

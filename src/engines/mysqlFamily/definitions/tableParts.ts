@@ -17,18 +17,26 @@ export type TableParts = {
  * Splits the text, and leaves out everything that a server may write differently for the same table: the name of the
  * table itself, the next AUTO_INCREMENT, character sets and version comments. (A patch release of MariaDB changed when
  * character sets are shown, and the real collation is a field of its own.) Names of other tables are in lower case,
- * because a target may store them so. `collations` are those of the columns.
+ * because a target may store them so. `collations` are those of the columns. With `ignoresKeyOrder`, indexes, foreign keys
+ * and checks are in the order of their names, and words that InnoDB keeps and ignores are left out: information_schema
+ * shows neither.
  */
-export function tableParts(shown: string, collations: ReadonlyMap<string, string>): TableParts {
+export function tableParts(
+  shown: string,
+  collations: ReadonlyMap<string, string>,
+  { ignoresKeyOrder }: { readonly ignoresKeyOrder: boolean },
+): TableParts {
   const createTable = withoutIgnoredOptions(shown);
   const parts = new Map<string, string>();
   const start = createTable.indexOf('(\n') + 1;
   const { pieces, end } = splitBody(createTable, start);
-  for (const piece of pieces) {
-    const [name, text] = part(piece.trim(), collations);
-    parts.set(name, text);
-  }
   const rest = createTable.slice(end);
+  const isInnodb = /^\s*ENGINE=InnoDB\b/.test(rest);
+  const body = pieces.map((piece) => {
+    const [name, text] = part(piece.trim(), collations);
+    return [name, ignoresKeyOrder && isInnodb ? withoutIgnoredWords(text) : text] as const;
+  });
+  for (const [name, text] of ignoresKeyOrder ? inOrderOfNames(body) : body) parts.set(name, text);
   const partitioned = /\s(?:\/\*!\d+ )?PARTITION BY /.exec(rest);
   const tail = partitioned === null ? rest : rest.slice(0, partitioned.index);
   const options = readOptions(tail);
@@ -60,6 +68,21 @@ const elements = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(
 function withoutIgnoredOptions(createTable: string): string {
   if (!createTable.includes('/* `')) return createTable;
   return createTable.replace(commentOrQuoted, (found) => (found.startsWith(' /*') ? '' : found));
+}
+
+const ignoredWords = new RegExp(
+  `${quotedName}|${string}| USING BTREE\\b| KEY_BLOCK_SIZE=\\d+| /\\*!50606 (?:STORAGE|COLUMN_FORMAT) \\w+ \\*/`,
+  'gs',
+);
+
+function withoutIgnoredWords(text: string): string {
+  return text.replace(ignoredWords, (found) => (found.startsWith(' ') ? '' : found));
+}
+
+function inOrderOfNames(body: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
+  const isColumn = ([name]: readonly [string, string]) => name.startsWith('column ');
+  const others = body.filter((one) => !isColumn(one)).sort(([one], [other]) => (one < other ? -1 : 1));
+  return [...body.filter(isColumn), ...others];
 }
 
 /** Splits at commas outside of quotes and inner parentheses, up to the parenthesis that closes the body. */

@@ -3,7 +3,7 @@ import type { CatalogTable, Names } from '../catalog/catalog.js';
 import { distribution } from '../tools/distribution.js';
 import { currentName } from '../restoreChecks/target.js';
 import type { Session } from '../session/session.js';
-import { definitionOf, mayHoldPassword, normalisation } from './definition.js';
+import { definitionOf, mayHoldPassword } from './definition.js';
 import { needsOf } from './needs.js';
 import type { Definitions } from './readDefinitions.js';
 
@@ -59,7 +59,7 @@ export async function withDefinitions(
     ...inventory,
     databases,
     nameCase: folded ? 'FOLDED' : 'DISTINCT',
-    definitionsTaken: { normalisation, server: majorMinor(row?.['version'] ?? '') },
+    definitionsTaken: { normalisation: session.dialect.normalisation, server: majorMinor(row?.['version'] ?? '') },
   };
 }
 

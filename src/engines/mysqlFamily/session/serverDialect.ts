@@ -39,6 +39,8 @@ export type SelectLimits = {
   /** At least 0.01. */
   readonly seconds: number;
   readonly lockWaitSeconds?: number;
+  /** It reads few rows, so the server should not start threads for it. */
+  readonly readsFewRows?: boolean;
   /** Variables that have these values, as SQL, while the statement runs. */
   readonly variables?: Readonly<Record<string, string>>;
 };
@@ -88,6 +90,22 @@ export type ServerDialect = {
    * of the client that created them.
    */
   readonly writesNamesInUtf8: boolean;
+  /**
+   * The version of the normalisation of definitions. Raise it whenever the same object would get another hash. Hashes of
+   * different versions are not compared.
+   */
+  readonly normalisation: number;
+  /** See `tableParts`. */
+  readonly ignoresKeyOrder: boolean;
+  /**
+   * Present: the texts of SHOW CREATE TABLE for most of very many tables of a database, read faster than one by one. They
+   * lack only what `tableParts` ignores.
+   */
+  readonly readTablesInBulk?: (
+    session: Session,
+    database: string,
+    tables: readonly string[],
+  ) => Promise<ReadonlyMap<string, string>>;
   /** The expression for the algorithm of a view in information_schema.views. */
   readonly viewAlgorithm: string;
   /** The expression for the number of the server's connections. */
