@@ -27,8 +27,8 @@ export const superuserNeedsQuery = [
       AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`,
   // pg_restore needs SET SESSION AUTHORIZATION for privileges that another role than the owner granted.
   `SELECT DISTINCT 'privileges that ' || quote_ident(pg_get_userbyid(a.grantor)) || ' granted on ' || each.name FROM (
-     SELECT o.oid::regclass::text AS name, o.relowner AS owner, o.relacl AS acl FROM pg_class o WHERE ${own('pg_class', 'o')}
-     UNION ALL SELECT o.oid::regclass::text, o.relowner, c.attacl FROM pg_class o JOIN pg_attribute c ON c.attrelid = o.oid WHERE ${own('pg_class', 'o')}
+     SELECT o.oid::regclass::text AS name, o.relowner AS owner, o.relacl AS acl FROM pg_class o WHERE o.relpersistence <> 't' AND ${own('pg_class', 'o')}
+     UNION ALL SELECT o.oid::regclass::text, o.relowner, c.attacl FROM pg_class o JOIN pg_attribute c ON c.attrelid = o.oid WHERE o.relpersistence <> 't' AND NOT c.attisdropped AND ${own('pg_class', 'o')}
      UNION ALL SELECT o.oid::regprocedure::text, o.proowner, o.proacl FROM pg_proc o WHERE ${own('pg_proc', 'o')}
      UNION ALL SELECT 'schema ' || quote_ident(o.nspname), o.nspowner, o.nspacl FROM pg_namespace o WHERE ${own('pg_namespace', 'o')}
      UNION ALL SELECT o.oid::regtype::text, o.typowner, o.typacl FROM pg_type o WHERE ${own('pg_type', 'o')}

@@ -10,7 +10,7 @@ const own = (catalog: string, alias: string) =>
   `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass AND e.objid = ${alias}.oid AND e.deptype = 'e')`;
 
 /**
- * Rows of `kind` and `name`. A foreign key locks each partition with its indexes (measured: three locks for a partition with a
+ * Rows of `kind` and `name`. The script of an extension may open its schema for all, so `creator` leaves such schemas out. A foreign key locks each partition with its indexes (measured: three locks for a partition with a
  * primary key), and every partition of a tree is locked by ANALYZE.
  */
 export const targetNeedsQuery = `
@@ -21,7 +21,7 @@ SELECT DISTINCT 'creator' AS kind, json_build_array(pg_get_userbyid(o.owner), n.
   JOIN pg_namespace n ON n.oid = o.namespace
  CROSS JOIN LATERAL (SELECT CASE WHEN pg_get_userbyid(n.nspowner) = 'pg_database_owner'
          THEN (SELECT datdba FROM pg_database WHERE datname = current_database()) ELSE n.nspowner END AS owner) AS s
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND o.owner <> s.owner
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND o.owner <> s.owner AND ${own('pg_namespace', 'n')}
 UNION ALL
 SELECT DISTINCT 'label', provider FROM pg_seclabel
 UNION ALL

@@ -3,7 +3,7 @@ import type { Session } from '../session/session.js';
 
 /**
  * pg_restore gives an object to its owner before it grants privileges on the schema. For an account that is no superuser the
- * server then refuses an owner who does not own the schema. `creators` are JSON arrays of a role, a schema and the role that
+ * server then refuses an owner who does not own the schema, unless it is a superuser or the account itself. `creators` are JSON arrays of a role, a schema and the role that
  * owns the schema. Throws SERVICE_PRIVILEGE.
  */
 export async function refuseClosedSchemas(session: Session, creators: readonly string[]): Promise<void> {
@@ -13,6 +13,7 @@ export async function refuseClosedSchemas(session: Session, creators: readonly s
        FROM unnest($1::text[]) AS text CROSS JOIN LATERAL (SELECT text::json AS each) AS parsed
       WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
         AND NOT (each->>1 = 'public' AND ${session.version.major < 15})
+        AND each->>0 <> current_user
         AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = each->>0 AND r.rolsuper)
         AND NOT EXISTS (SELECT FROM pg_roles role, pg_roles owner
                          WHERE role.rolname = each->>0 AND owner.rolname = each->>2 AND pg_has_role(role.oid, owner.oid, 'USAGE'))

@@ -93,16 +93,14 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     });
   });
 
-  test('a target with too few locks for the partitions of a table is refused', async () => {
+  test('a target with too few locks for the partitions of a table is named', async () => {
     const backup =
       await dumped(`CREATE TABLE o (id int PRIMARY KEY); CREATE TABLE p (a int PRIMARY KEY, o int REFERENCES o) PARTITION BY LIST (a);
       DO $$ BEGIN FOR i IN 1..300 LOOP EXECUTE format('CREATE TABLE p%s PARTITION OF p FOR VALUES IN (%s)', i, i); END LOOP; END $$`);
-    await expect(preflight(small, backup)).rejects.toMatchObject({
-      code: 'TARGET_UNFIT',
-      message: expect.stringMatching(/needs about 900 locks, and the target has room for about 200 /),
-      help: expect.stringContaining('max_locks_per_transaction = 68'),
-    });
-    await preflight(newer, backup);
+    expect((await preflight(small, backup)).warnings).toContainEqual(
+      expect.stringMatching(/may need about 900 locks, and the target has room for about 200 .*_transaction = 68 on/),
+    );
+    expect((await preflight(newer, backup)).warnings).not.toContainEqual(expect.stringContaining('locks'));
   });
 
   test('an account that is no superuser is refused what it cannot restore', async () => {
@@ -115,13 +113,25 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
       code: 'SERVICE_PRIVILEGE',
       details: { objects: ['privileges that app granted on public.t'] },
     });
+    const others = JSON.stringify(granted.inventory).replaceAll('privileges that app ', 'privileges that restorer ');
+    await engine.restorePreflight(
+      asRestorer(newer),
+      { inventory: JSON.parse(others) as typeof granted.inventory },
+      context(),
+    );
     await source.sql('postgres', cleared);
     const owned = await dumped('GRANT CREATE ON SCHEMA public TO app; SET ROLE app; CREATE TABLE t (a int)');
     await expect(refusal(owned)).rejects.toMatchObject({
       code: 'SERVICE_PRIVILEGE',
       message: expect.stringContaining('objects of app in the schema public of owner.'),
     });
-    await newer.sql('postgres', 'CREATE ROLE owner; CREATE ROLE app; GRANT owner TO app; GRANT owner, app TO restorer');
+    await newer.sql('postgres', 'CREATE ROLE owner; CREATE ROLE app; GRANT owner, app TO restorer');
+    for (const each of [granted, owned]) {
+      const restored = restoreAll(engine, asRestorer(newer), each, context());
+      await expect(restored).rejects.toThrow(/permission denied/);
+      await newer.sql('postgres', cleared);
+    }
+    await newer.sql('postgres', 'GRANT owner TO app');
     await refusal(owned);
     await restoreAll(engine, asRestorer(newer), owned, context());
     expect(await newer.sql('shop', 'SELECT tableowner FROM pg_tables WHERE tablename = $$t$$')).toBe('app\n');

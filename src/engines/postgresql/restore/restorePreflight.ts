@@ -11,7 +11,7 @@ import { collationsWarning, refuseMissingLocales } from './locales.js';
 import { needsOf } from './needsOf.js';
 import { settingsWarning } from './unknownSettings.js';
 import { refuseSuperuserObjects } from './superuserObjects.js';
-import { labelsWarning, refuseTooFewLocks } from './targetServer.js';
+import { labelsWarning, locksWarning } from './targetServer.js';
 import { membersWarning, missingMembers, missingRoles, refuseUncreatableRoles, rolesWarning } from './roles.js';
 
 /** Refuses a target that cannot hold the backup. Throws TARGET_EXISTS, TARGET_UNFIT or SERVICE_PRIVILEGE. */
@@ -21,7 +21,6 @@ export async function checkRestore(session: Session, { inventory }: RestoreRequi
   await refuseExisting(session, names);
   refuseOlderServer(session, inventory.serverVersion);
   await refuseMissingLocales(session, inventory);
-  await refuseTooFewLocks(session, needsOf(inventory, locksNeed));
   await refuseWithoutCreate(session);
   await refuseMissingExtensions(session, needsOf(inventory, extensionNeed));
   await refuseSuperuserObjects(session, needsOf(inventory, superuserNeed), needsOf(inventory, extensionNeed));
@@ -34,6 +33,7 @@ export async function checkRestore(session: Session, { inventory }: RestoreRequi
     ...membersWarning(await missingMembers(session, inventory)),
     ...(await versionsWarning(session, inventory)),
     ...(await collationsWarning(session, inventory)),
+    ...(await locksWarning(session, needsOf(inventory, locksNeed))),
     ...(await labelsWarning(session, needsOf(inventory, labelNeed))),
     ...(await settingsWarning(session, inventory)),
     ...viewsWarning(inventory),

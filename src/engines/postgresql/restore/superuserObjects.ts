@@ -15,13 +15,18 @@ export async function refuseSuperuserObjects(
   extensions: readonly string[],
 ): Promise<void> {
   const [account] = await session.query(
-    `SELECT rolname AS name, rolsuper OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(current_user, r.oid, 'USAGE')) AS may
+    `SELECT rolname AS name, quote_ident(rolname) AS shown, rolsuper OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = ANY ($1::text[]) AND pg_has_role(current_user, r.oid, 'USAGE')) AS may
        FROM pg_roles WHERE rolname = current_user`,
     [almostSuperusers],
   );
   if (account?.['may'] === 't') return;
   const untrusted = await session.query(untrustedQuery, [extensions]);
-  const all = [...untrusted.map((row) => `extension ${row['name'] ?? ''}`), ...objects];
+  // The account may set the session to itself, so it can restore its own grants.
+  const ownGrants = `privileges that ${account?.['shown'] ?? ''} granted on `;
+  const all = [
+    ...untrusted.map((row) => `extension ${row['name'] ?? ''}`),
+    ...objects.filter((object) => !object.startsWith(ownGrants)),
+  ];
   if (all.length === 0) return;
   const others = all.length - 20;
   const shown = others > 0 ? `${all.slice(0, 20).join(', ')} and ${others} more` : all.join(', ');
