@@ -39,6 +39,17 @@ describeWith(missing, 'A target', () => {
     return taken;
   }
 
+  test('A source of an old version shows other characters in CHECKs and default expressions, which a warning names', async () => {
+    const { warnings } = await backup(
+      old,
+      `SET NAMES utf8mb4; CREATE TABLE t (v VARCHAR(9) DEFAULT concat('😀', 'a') COMMENT '?', w VARCHAR(9) DEFAULT '?' CHECK (w <> '🐬'),
+         CONSTRAINT no_face CHECK (v <> '😀')) CHARACTER SET utf8mb4`,
+    );
+    expect(warnings.filter((warning) => /CHECKs and default expressions/.test(warning))).toEqual([
+      expect.stringMatching(/: column v of d\.t, column w of d\.t, check no_face of d\.t\.$/),
+    ]);
+  });
+
   async function restore(taken: TakenBackup, target: ServiceConnection): Promise<RestoredBackup> {
     return restoreBackup({
       ...{ restoreId: 'this restore', engine, target, storage: bench.storage, backup: taken },

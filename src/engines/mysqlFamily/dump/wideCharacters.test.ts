@@ -100,6 +100,15 @@ for (const [product, { missing, start, engine: create }] of Object.entries(kinds
       expect(ofDefault).toHaveLength(product === 'MySQL' ? 0 : 1);
     });
 
+    test('but not in a CHECK: a warning names it on a server that shows another one', async () => {
+      await sql(`DROP DATABASE wide; CREATE DATABASE wide CHARACTER SET utf8mb4; USE wide;
+        CREATE TABLE t (v VARCHAR(9) COMMENT '?', CONSTRAINT no_face CHECK (v <> '😀'), CONSTRAINT no_a CHECK (v <> 'a'));
+        CREATE TABLE narrow (v VARCHAR(9) CHARACTER SET latin1, CONSTRAINT no_mark CHECK (v <> '?'));`);
+      const { warnings } = await preflightOf(engine, connection(), context());
+      const named = warnings.filter((warning) => /CHECKs and default expressions/.test(warning));
+      expect(named).toEqual(product === 'MySQL' ? [expect.stringMatching(/: check no_face of wide\.t\.$/)] : []);
+    });
+
     test('but not in the expression of a generated column: a warning names the column if the server shows another one', async () => {
       await sql(`DROP DATABASE wide; CREATE DATABASE wide CHARACTER SET utf8mb4; USE wide;
         CREATE TABLE t (a INT, v VARCHAR(9) AS (CONCAT('😀', a)) STORED, w VARCHAR(9) AS (CONCAT('?', a)));

@@ -76,6 +76,10 @@ export async function readWideCharacters(session: Session, definitions: Definiti
         `${shownAsQuestionMark}, also in the expressions of these generated columns. A restore computes other values, and no statement can read the characters`,
       ),
       ...listed(
+        suspectExpressions(session, definitions),
+        `${shownAsQuestionMark}, also in expressions. If the '?' in these CHECKs and default expressions stands for such a character, a restore creates them with '?', and no statement can read the character`,
+      ),
+      ...listed(
         unknown,
         `${shownAsQuestionMark}, and no row shows which characters these ENUM and SET columns have in a member with a '?'. A restore creates that member with '?'`,
       ),
@@ -219,6 +223,29 @@ function changeOf(
     sql: `MODIFY ${quoteName(name)} ${type} COLLATE ${collation}${after}`,
     text: `${type}${after} COLLATE ${collation}`,
   };
+}
+
+/**
+ * CHECKs and default expressions with a `?` on servers that show other characters so, in tables that may hold such
+ * characters. (Tried: MySQL 8.0 and MariaDB 10.2 do, MariaDB 10.11 and 11.4 show them unchanged.)
+ */
+function suspectExpressions({ dialect, found }: Session, definitions: Definitions): readonly string[] {
+  const release = dialect.releaseOf(found.get('version')?.value ?? '');
+  if (dialect.product === 'MariaDB' && release >= 1011) return [];
+  return [...definitions].flatMap(([database, { tables }]) =>
+    [...tables].flatMap(([table, { parts }]) => {
+      const mayBeWide = [...parts.values()].some((text) =>
+        wideSets.has(/ COLLATE ([a-z0-9]+)_\w+$/.exec(text)?.[1] ?? ''),
+      );
+      if (!mayBeWide) return [];
+      return [...parts].flatMap(([part, text]) => {
+        const isCheck = part.startsWith('check ');
+        const isExpression =
+          part.startsWith('column ') && /\bCHECK \(| DEFAULT [^'\s]*\(/.test(text.replace(/ COMMENT '.*/s, ''));
+        return (isCheck || isExpression) && text.includes('?') ? [`${part} of ${database}.${table}`] : [];
+      });
+    }),
+  );
 }
 
 /** Generated columns with other values than the expression that the server shows. Newer versions show it unchanged. */

@@ -37,6 +37,7 @@ describe('The hint for an error of MariaDB', () => {
     [1153, 'RESTORE', /max_allowed_packet on the target/],
     [2006, 'RESTORE', /max_allowed_packet on the target/],
     [1969, 'DUMP', /MAX_STATEMENT_TIME 0/],
+    [3024, 'DUMP', /max_execution_time=0/],
     [1290, 'RESTORE', /read_only=0/],
     [1018, 'DUMP', /name the databases/],
     [1286, 'RESTORE', /INSTALL SONAME/],
