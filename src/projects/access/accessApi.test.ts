@@ -70,6 +70,21 @@ describeWith({ postgresql: await postgresMissing() }, 'access tokens and members
     expect(other).toMatchObject({ token: null, accessToken: { id: one.accessToken.id } });
   });
 
+  test('a token that expires creates no token that outlives it', async () => {
+    const end = '2100-01-01T00:00:00.000Z';
+    const { token } = await created({ role: 'ADMIN', expiresAt: end });
+    const createdBy = (input: object) =>
+      api.post(create, { input: { projectId: own.projectId, name: 'child', role: 'VIEWER', ...input } }, token);
+    const child = (await createdBy({})).data.createAccessToken.accessToken;
+    expect(child.expiresAt).toBe(end);
+    expect((await createdBy({ expiresAt: '2099-12-31T00:00:00Z' })).errors).toEqual([]);
+    const { errors } = await createdBy({ expiresAt: '2100-01-01T00:00:01Z' });
+    expect(errors[0]?.extensions).toMatchObject({
+      code: 'BAD_INPUT',
+      details: { fields: [{ path: 'input.expiresAt', problem: expect.stringContaining('later than the end') }] },
+    });
+  });
+
   test('a revoked token, an expired one and one that never existed are refused with the same words', async () => {
     const revoked = await created();
     expect((await api.post(revoke, { id: revoked.accessToken.id })).data.revokeAccessToken.revokedAt).not.toBeNull();

@@ -13,6 +13,7 @@ import { authorize, Requires, type OperationCall } from '../../server/requires.j
 import { rowById } from '../../server/rowsById.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { selectPage } from '../../server/selectPage.js';
+import type { Viewer } from '../../server/viewer.js';
 import { visibleInProject } from '../../server/visibleRows.js';
 import { findProjects } from '../projectQueries.js';
 import { ProjectType } from '../projectType.js';
@@ -43,9 +44,11 @@ export class AccessTokenResolver {
     const { dataSource, projectOfService, commands, now } = this.tools;
     const { manager } = dataSource;
     const { projectId, serviceId } = await authorizedScope({ manager, projectOfService }, call, input);
+    const longest = await endOfToken(manager, call.context.viewer);
     new InputProblems()
       .check('input.name', input.name, entityName)
       .check('input.expiresAt', input.expiresAt, after(now()))
+      .check('input.expiresAt', input.expiresAt, notAfter(longest))
       .check('commandId', commandId, uuid)
       .throwIfAny();
     const request = commandRequest(call.context, { operation: 'createAccessToken', projectId, input, commandId });
@@ -55,7 +58,8 @@ export class AccessTokenResolver {
       commit(async (tx) => {
         const created = randomUUID();
         token = `${tokenPrefix}${randomBytes(32).toString('base64url')}`;
-        const { name, role, expiresAt = null } = input;
+        const { name, role } = input;
+        const expiresAt = input.expiresAt ?? longest;
         const content = { name, role, serviceId, expiresAt: expiresAt?.toISOString() ?? null };
         const at = now().toISOString();
         await tx.execute(accessToken, { id: created, projectId }, { kind: 'CREATE', content, at });
@@ -151,4 +155,21 @@ async function lastUses(manager: EntityManager, ids: readonly string[]): Promise
 function after(now: Date): Rule<Date> {
   return (time) =>
     time > now ? undefined : { problem: 'is in the past', hint: 'Send a time in the future, or omit it.' };
+}
+
+/** When the token of the caller expires. Null: it does not, or the caller has no access token. */
+async function endOfToken(manager: EntityManager, { kind, sub }: Viewer): Promise<Date | null> {
+  if (kind !== 'token') return null;
+  return (await manager.findOneBy(AccessTokenTable, { id: sub }))?.expiresAt ?? null;
+}
+
+/** Whoever finds a token that expires must not get rights for longer with it. */
+function notAfter(end: Date | null): Rule<Date> {
+  return (time) =>
+    end === null || time <= end
+      ? undefined
+      : {
+          problem: 'is later than the end of the token that creates it',
+          hint: `Send a time up to ${end.toISOString()}, or create the token as a person.`,
+        };
 }

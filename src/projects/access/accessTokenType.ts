@@ -68,6 +68,10 @@ export class AccessTokenInput {
   @Field(() => RoleEnum)
   readonly role!: Role;
 
-  @Field(() => DateTime, { nullable: true, description: 'Default: the token is valid until it is revoked.' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description:
+      'Default: the token is valid until it is revoked. A token that expires creates only tokens that expire no later; then its own end is the default.',
+  })
   readonly expiresAt?: Date | null;
 }
