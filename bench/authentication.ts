@@ -4,6 +4,7 @@
  * affects all of them in the same way. It also compares the answer for an object that is not visible with that for an object that
  * does not exist.
  */
+import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { fillWithBackupJobs } from '../test/fixtures/manyBackupJobs.js';
 import { providerConfig } from '../test/fixtures/api/providerApi.js';

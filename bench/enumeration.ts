@@ -3,6 +3,7 @@
  * mutation and each kind of node that takes an id. The words must be the same, and the median times may differ by 5 %. Otherwise
  * a stranger could find out which ids exist. The two calls of a pair take turns, so that a busy machine affects both.
  */
+import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { GraphQLField } from 'graphql';
 import { mutationCases } from '../test/fixtures/api/badInputs.js';
