@@ -4,13 +4,9 @@
  * a stranger could find out which ids exist. The two calls of a pair take turns, so that a busy machine affects both.
  */
 import 'reflect-metadata';
-import { randomUUID } from 'node:crypto';
-import type { GraphQLField } from 'graphql';
-import { mutationCases } from '../test/fixtures/api/badInputs.js';
-import { idsOf, queryCases, type Variables } from '../test/fixtures/api/operationCases.js';
-import { operationDocument } from '../test/fixtures/api/operationDocument.js';
-import { startWholeApi, type WholeApi } from '../test/fixtures/api/wholeApi.js';
-import { settleProject, type SettledProject } from '../test/fixtures/settledProject.js';
+import { missingIn, unseenPairs, type UnseenPair } from '../test/fixtures/api/unseenPairs.js';
+import { startWholeApi } from '../test/fixtures/api/wholeApi.js';
+import { settleProject } from '../test/fixtures/settledProject.js';
 import { brief, positionals } from './brief.js';
 
 if (process.argv.includes('--help')) {
@@ -19,8 +15,6 @@ if (process.argv.includes('--help')) {
 Exits with 1 if two answers that must not differ have other words, or if their medians differ by more than 5 %.`);
   process.exit(0);
 }
-
-type Pair = { readonly name: string; readonly query: string; readonly unseen: Variables };
 
 const rounds = brief ? 3 : 1_000;
 /** Each token may send a limited number of requests in a minute. */
@@ -33,7 +27,7 @@ try {
   const tokens: string[] = [];
   while (tokens.length < tokenCount) tokens.push(await createToken(own.projectId));
   const rows: object[] = [];
-  for (const pair of pairsOf(own, other).filter(({ name }) => name.includes(part))) {
+  for (const pair of unseenPairs(api.schema, own, other).filter(({ name }) => name.includes(part))) {
     const { words, unseen, missing } = await compare(pair, tokens);
     const difference = Math.abs(unseen / missing - 1) * 100;
     rows.push({
@@ -50,46 +44,12 @@ try {
   await api.stop();
 }
 
-function pairsOf(own: SettledProject, other: SettledProject): readonly Pair[] {
-  const fieldsOf = (of: WholeApi['schema'], kind: 'mutation' | 'query') =>
-    Object.values((kind === 'query' ? of.getQueryType() : of.getMutationType())?.getFields() ?? {});
-  const nodeKinds = Object.entries(other).filter(([kind]) => /Id$/.test(kind) && !/^(instance|usedCommand)/.test(kind));
-  const node = api.schema.getQueryType()?.getFields()['node'] as GraphQLField<unknown, unknown>;
-  const queries = fieldsOf(api.schema, 'query').flatMap((operation) => {
-    const cases = ['node', 'nodes', 'me'].includes(operation.name) ? [] : (queryCases[operation.name]?.(other) ?? []);
-    return cases.map((unseen): Pair => {
-      const name = `${operation.name}(${Object.keys(unseen).join(', ')})`;
-      return { name, query: operationDocument('query', operation), unseen };
-    });
-  });
-  const mutations = fieldsOf(api.schema, 'mutation').map((operation): Pair => {
-    const unseen = mutationCases[operation.name]?.good({ own: other, other: own, port: 9 }) ?? {};
-    return { name: operation.name, query: operationDocument('mutation', operation), unseen };
-  });
-  const nodes = nodeKinds.map(([kind, id]): Pair => {
-    return { name: `node(${kind})`, query: operationDocument('query', node), unseen: { id } };
-  });
-  const namesObject = ({ unseen }: Pair) => idsOf(other).some((id) => JSON.stringify(unseen).includes(id));
-  return [...queries, ...mutations, ...nodes].filter(namesObject);
-}
-
-async function compare({ query, unseen }: Pair, tokens: readonly string[]) {
-  const text = JSON.stringify(unseen);
-  const missingOf = () => {
-    const replaced = new Map<string, string>();
-    return JSON.parse(
-      text.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, (id) => {
-        const known = replaced.get(id) ?? randomUUID();
-        replaced.set(id, known);
-        return known;
-      }),
-    ) as Variables;
-  };
+async function compare({ query, unseen }: UnseenPair, tokens: readonly string[]) {
   const times = { unseen: [] as number[], missing: [] as number[] };
   const texts = { unseen: '', missing: '' };
   for (let round = -Math.ceil(rounds / 10); round < rounds; round += 1) {
     const token = tokens[Math.abs(round) % tokens.length] ?? '';
-    const calls = [['unseen', unseen] as const, ['missing', missingOf()] as const];
+    const calls = [['unseen', unseen] as const, ['missing', missingIn(unseen)] as const];
     // Neither of the two always comes first.
     for (const [kind, variables] of round % 2 === 0 ? calls : calls.toReversed()) {
       const start = performance.now();

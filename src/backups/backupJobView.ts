@@ -1,4 +1,6 @@
 import { EntitySchema, type EntityManager } from 'typeorm';
+import { lookupByScope } from '../server/lookup.js';
+import { storedScope } from '../server/scope.js';
 import {
   attemptedJobColumns,
   attemptedJobProjection,
@@ -53,10 +55,7 @@ const wholeNumber = {
   to: (value: unknown) => value,
 };
 
-export const scopeOfBackupJob = ({ projectId, serviceId }: Pick<BackupJobRow, 'projectId' | 'serviceId'>) => ({
-  projectId,
-  serviceId,
-});
+export const scopeOfBackupJob = storedScope('serviceId', 'row.service_id');
 
 export const BackupJobTable = new EntitySchema<BackupJobRow>({
   name: 'backup_jobs',
@@ -88,6 +87,8 @@ export const BackupJobTable = new EntitySchema<BackupJobRow>({
     attemptsWithRemains: { name: 'attempts_with_remains', type: 'jsonb' },
   },
 });
+
+export const backupJobLookup = lookupByScope('backup job', BackupJobTable, scopeOfBackupJob);
 
 export const backupJobProjection = attemptedJobProjection<BackupJobRow, BackupJobEvent>({
   name: 'Backup',

@@ -11,30 +11,30 @@ import { newestTicks } from '../backups/newestTicks.js';
 import { backupsToPreview } from '../backups/retention/backupsToPreview.js';
 import { backupResolvers } from '../backups/api/backupApi.js';
 import { BackupJobType } from '../backups/api/backupJobType.js';
-import { BackupJobTable, scopeOfBackupJob } from '../backups/backupJobView.js';
+import { backupJobLookup } from '../backups/backupJobView.js';
 import { JobFieldsResolver } from '../jobs/jobApi.js';
 import { servicesProtectedAs } from '../protection/protectionQueries.js';
-import { BackupPlanTable, scopeOfPlan } from '../plans/backupPlanView.js';
+import { planLookup } from '../plans/backupPlanView.js';
 import { planResolvers } from '../plans/planApi.js';
 import { BackupPlanType } from '../plans/planType.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { AccessTokenType } from '../projects/access/accessTokenType.js';
-import { AccessTokenTable, scopeOfAccessToken } from '../projects/access/accessTokenView.js';
+import { accessTokenLookup } from '../projects/access/accessTokenView.js';
 import { projectNodes, projectResolvers } from '../projects/projectApi.js';
 import { protectionResolvers } from '../protection/protectionApi.js';
 import { restoreResolvers } from '../restores/restoreApi.js';
 import { RestoreJobType } from '../restores/restoreJobType.js';
-import { RestoreJobTable, scopeOfRestoreJob } from '../restores/restoreJobView.js';
+import { restoreJobLookup } from '../restores/restoreJobView.js';
 import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { buildApiSchema } from '../server/apiSchema.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { nodesOf } from '../server/nodesOf.js';
 import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceResolvers } from '../services/serviceApi.js';
-import { findService } from '../services/serviceQueries.js';
+import { projectOfService } from '../services/serviceQueries.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
-import { scopeOfService, ServiceTable } from '../services/serviceView.js';
+import { serviceLookup } from '../services/serviceView.js';
 import { callerOf } from '../signIn/audit/auditReportsOf.js';
 import type { AuditTrail } from '../signIn/audit/auditTrail.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
@@ -62,10 +62,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
     onSettingsRead: (context: RequestContext, { id: target, projectId }: FileEndpointRow) => {
       void tools.audit.record({ what: 'SETTINGS_READ', ...callerOf(context), projectId, target });
     },
-    projectOfService: async (id: string) => {
-      const service = await findService(tools.dataSource.manager, id);
-      return service?.removedAt === null ? service.projectId : undefined;
-    },
+    projectOfService: (id: string) => projectOfService(tools.dataSource.manager, id),
     endpointsUsedBy: (serviceIds: readonly string[]) => endpointsUsedBy(tools.dataSource.manager, serviceIds),
     newestBackupFolders,
     newestTicks,
@@ -92,12 +89,12 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...signInResolvers({ ...tools, links: createOneTimeLinks(tools.dataSource) }),
       new NodeResolver([
         projectNodes(slices),
-        nodesOf(tools, AccessTokenTable, scopeOfAccessToken, (row) => AccessTokenType.of(row)),
-        nodesOf(tools, ServiceTable, scopeOfService, (row) => ServiceType.of(row)),
+        nodesOf(tools, accessTokenLookup, (row) => AccessTokenType.of(row)),
+        nodesOf(tools, serviceLookup, (row) => ServiceType.of(row)),
         fileEndpointNodes(slices),
-        nodesOf(tools, BackupPlanTable, scopeOfPlan, (row) => new BackupPlanType(row)),
-        nodesOf(tools, BackupJobTable, scopeOfBackupJob, (row) => new BackupJobType(row)),
-        nodesOf(tools, RestoreJobTable, scopeOfRestoreJob, (row) => new RestoreJobType(row)),
+        nodesOf(tools, planLookup, (row) => new BackupPlanType(row)),
+        nodesOf(tools, backupJobLookup, (row) => new BackupJobType(row)),
+        nodesOf(tools, restoreJobLookup, (row) => new RestoreJobType(row)),
         historyNodes(slices),
       ]),
     ]),

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
+import { isUuid } from '../server/inputValidation.js';
+import { visibleRowsById, type Lookup } from '../server/lookup.js';
 import type { RequestContext } from '../server/requestContext.js';
 import type { Condition } from '../server/tableReader.js';
 import { visibleRows } from '../server/visibleRows.js';
 import type { Role } from '../server/viewer.js';
-import { findFileEndpoints } from './fileEndpointQueries.js';
-import type { FileEndpointRow } from './fileEndpointView.js';
+import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
 /** Returns the endpoints that plans of these services use, or that their backups are at. A later slice provides this. */
 export type EndpointsUsedBy = (serviceIds: readonly string[]) => Promise<readonly string[]>;
@@ -16,6 +17,13 @@ export type EndpointsUsedBy = (serviceIds: readonly string[]) => Promise<readonl
  */
 export class EndpointRights {
   constructor(private readonly endpointsUsedBy: EndpointsUsedBy) {}
+
+  readonly lookup: Lookup<FileEndpointRow> = {
+    noun: 'file endpoint',
+    table: FileEndpointTable,
+    visible: (context) => this.visible(context, null),
+    roleOf: (row, context) => this.roleOf(row, context),
+  };
 
   /** The batch of a loader. All calls of a request have the same services. */
   private readonly used = async (keys: readonly string[]) => {
@@ -55,10 +63,8 @@ export class EndpointRights {
     ids: readonly string[],
   ): Promise<string[]> {
     if (context.viewer.roleIn(projectId) !== undefined) return [...ids];
-    const rows = await findFileEndpoints(manager, ids);
-    const isUnseen = async (row: FileEndpointRow | null | undefined) =>
-      row !== null && row !== undefined && (await this.roleOf(row, context)) === undefined;
-    return Promise.all(ids.map(async (id, index) => ((await isUnseen(rows[index])) ? randomUUID() : id)));
+    const rows = await visibleRowsById(context, manager, this.lookup, ids);
+    return ids.map((id, index) => (isUuid(id) && rows[index] === null ? randomUUID() : id));
   }
 
   private usedBy({ viewer, loaders }: RequestContext): Promise<ReadonlySet<string>> {

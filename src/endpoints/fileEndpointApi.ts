@@ -12,16 +12,17 @@ import { Call } from '../server/call.js';
 import { CheckType } from '../server/checkType.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
+import { authorizedRow, visibleRow } from '../server/lookup.js';
+import { nodesOf } from '../server/nodesOf.js';
 import { EndpointRights, type EndpointsUsedBy } from './endpointRights.js';
 import { newestFirst } from '../server/newestFirst.js';
 import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
-import { authorize, authorizeRole, Requires, type OperationCall } from '../server/requires.js';
+import { Requires, type OperationCall } from '../server/requires.js';
 import type { Scope } from '../server/scope.js';
 import { selectPage } from '../server/selectPage.js';
-import { findService } from '../services/serviceQueries.js';
-import { scopeOfService } from '../services/serviceView.js';
+import { serviceLookup } from '../services/serviceView.js';
 import { declareKinds } from './declareKinds.js';
 import {
   checkFileEndpoint,
@@ -34,7 +35,6 @@ import {
 import { FileEndpointFieldsResolver, type FileEndpointFieldTools } from './fileEndpointFieldsApi.js';
 import { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
 import { statedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
-import { findFileEndpoint, findFileEndpoints } from './fileEndpointQueries.js';
 import { endpointPatchProblems, endpointProblems } from './fileEndpointRules.js';
 import { CheckFileEndpointPayload, FileEndpointConnection, FileEndpointType } from './fileEndpointType.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
@@ -61,8 +61,8 @@ export class FileEndpointResolver {
     @Arg('id', () => ID) id: string,
     @Ctx() context: RequestContext,
   ): Promise<FileEndpointType | null> {
-    const row = await this.find(id);
-    return row !== null && (await this.rights.roleOf(row, context)) !== undefined ? FileEndpointType.of(row) : null;
+    const row = await visibleRow(context, this.dependencies.dataSource.manager, this.rights.lookup, id);
+    return row && FileEndpointType.of(row);
   }
 
   @Query(() => FileEndpointConnection, { description: 'Newest first, without removed endpoints.' })
@@ -121,14 +121,7 @@ export class FileEndpointResolver {
     @Arg('input', () => FileEndpointPatch, { nullable: true }) input: FileEndpointPatch | null | undefined,
     @Call() call: OperationCall,
   ): Promise<CheckFileEndpointPayload> {
-    const row = await this.find(id);
-    authorizeRole(
-      call,
-      row === null ? undefined : await this.rights.roleOf(row, call.context),
-      'file endpoint',
-      row ?? undefined,
-    );
-    if (row === null) throw notFound('file endpoint');
+    const row = await authorizedRow(call, this.dependencies.dataSource.manager, this.rights.lookup, id);
     const patch = input ?? {};
     (await this.problemsOfPatch(patch, row)).throwIfAny();
     const check = await checkFileEndpoint(
@@ -171,16 +164,13 @@ export class FileEndpointResolver {
     );
   }
 
-  private readonly find = (id: string) => findFileEndpoint(this.dependencies.dataSource.manager, id);
-
   private async change(
     call: OperationCall,
     endpoint: EntityArguments,
-    options: Omit<EntityMutation<FileEndpointRow>, 'noun' | 'find' | 'roleOf'>,
+    options: Omit<EntityMutation<FileEndpointRow>, 'lookup' | 'manager'>,
     work: (row: FileEndpointRow, request: CommandRequest) => Promise<void>,
   ): Promise<FileEndpointType> {
-    const roleOf: EntityMutation<FileEndpointRow>['roleOf'] = (row, context) => this.rights.roleOf(row, context);
-    const mutation = { noun: 'file endpoint', find: this.find, roleOf, ...options };
+    const mutation = { lookup: this.rights.lookup, manager: this.dependencies.dataSource.manager, ...options };
     const { id } = await entityMutation(mutation, call, endpoint, work);
     return this.answer(id);
   }
@@ -191,11 +181,9 @@ export class FileEndpointResolver {
     if (!input.serviceId) {
       return { projectId: await authorizedProject(manager, call, input.projectId), serviceId: null };
     }
-    const found = await findService(manager, input.serviceId);
-    const isOfProject = found?.projectId === input.projectId.toLowerCase() && found.removedAt === null;
-    const service = isOfProject ? found : null;
-    authorize(call, service, scopeOfService, 'service');
-    return { projectId: service.projectId, serviceId: service.id };
+    const { id: serviceId, projectId, removedAt } = await authorizedRow(call, manager, serviceLookup, input.serviceId);
+    if (projectId !== input.projectId.toLowerCase() || removedAt !== null) throw notFound('service');
+    return { projectId, serviceId };
   }
 
   private problemsOf(input: FileEndpointInput, endpoint: { readonly projectId: string }): Promise<InputProblems> {
@@ -222,11 +210,5 @@ export function fileEndpointNodes({
   endpointsUsedBy,
 }: Pick<FileEndpointDependencies, 'dataSource' | 'endpointsUsedBy'>): NodeSource {
   const rights = new EndpointRights(endpointsUsedBy);
-  const batch = (ids: readonly string[]) => findFileEndpoints(dataSource.manager, ids);
-  return {
-    async find(id, context) {
-      const row = await context.loaders.of(batch).load(id);
-      return row !== null && (await rights.roleOf(row, context)) !== undefined ? FileEndpointType.of(row) : null;
-    },
-  };
+  return nodesOf({ dataSource }, rights.lookup, (row) => FileEndpointType.of(row));
 }

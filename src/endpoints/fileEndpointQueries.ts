@@ -1,4 +1,5 @@
-import { IsNull, type EntityManager } from 'typeorm';
+import { In, IsNull, type EntityManager } from 'typeorm';
+import { isUuid } from '../server/inputValidation.js';
 import { rowById, rowsById } from '../server/rowsById.js';
 import type { EndpointSettings } from '../storage/storageKind.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
@@ -14,6 +15,20 @@ export function findFileEndpoints(
   ids: readonly string[],
 ): Promise<readonly (FileEndpointRow | null)[]> {
   return rowsById(manager, FileEndpointTable, ids);
+}
+
+/** Those of the ids that belong to endpoints of the project that are not removed. Reads nothing of other projects. */
+export async function fileEndpointIdsOf(
+  manager: EntityManager,
+  projectId: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await manager.findBy(FileEndpointTable, {
+    id: In(ids.filter(isUuid)),
+    projectId,
+    removedAt: IsNull(),
+  });
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** Those endpoints of all projects whose settings contain the given ones. Ignores removed endpoints. */

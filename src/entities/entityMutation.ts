@@ -1,12 +1,10 @@
 import { ArgsType, Field, ID, Int } from 'type-graphql';
-import { notFound } from '../errors.js';
+import type { EntityManager } from 'typeorm';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
-import type { RequestContext } from '../server/requestContext.js';
-import { authorizeRole, type OperationCall } from '../server/requires.js';
-import { roleAt, type ScopeOf } from '../server/scope.js';
-import type { Role } from '../server/viewer.js';
+import { authorizedRow, type Lookup } from '../server/lookup.js';
+import type { OperationCall } from '../server/requires.js';
 
 /** The arguments of every mutation of one entity, for example of a service or a job. */
 @ArgsType()
@@ -25,16 +23,9 @@ export class VersionedArguments extends EntityArguments {
   readonly expectedVersion?: number | null;
 }
 
-/** The role of the caller for the scope of a row. */
-export function roleByScope<Row>(scopeOf: ScopeOf<Row>): EntityMutation<Row>['roleOf'] {
-  return (row, { viewer }) => roleAt(viewer, scopeOf(row));
-}
-
-export type EntityMutation<Row> = {
-  readonly noun: string;
-  readonly find: (id: string) => Promise<Row | null>;
-  /** Computes the role of the caller for the object, from its scope or otherwise. */
-  readonly roleOf: (row: Row, context: RequestContext) => Role | undefined | Promise<Role | undefined>;
+export type EntityMutation<Row extends { readonly id: string; readonly projectId: string }> = {
+  readonly lookup: Lookup<Row>;
+  readonly manager: EntityManager;
   /** The fields of the command besides the id of the entity. */
   readonly input?: object;
   /** The problems of the input. */
@@ -46,14 +37,12 @@ export type EntityMutation<Row> = {
  * the command log. Throws NOT_FOUND, FORBIDDEN, BAD_INPUT.
  */
 export async function entityMutation<Row extends { readonly id: string; readonly projectId: string }, Result>(
-  { noun, find, roleOf, input, problems = () => new InputProblems() }: EntityMutation<Row>,
+  { lookup, manager, input, problems = () => new InputProblems() }: EntityMutation<Row>,
   call: OperationCall,
   { id, commandId }: EntityArguments,
   work: (row: Row, request: CommandRequest) => Promise<Result>,
 ): Promise<{ readonly id: string; readonly result: Result }> {
-  const row = await find(id);
-  authorizeRole(call, row === null ? undefined : await roleOf(row, call.context), noun, row ?? undefined);
-  if (row === null) throw notFound(noun);
+  const row = await authorizedRow(call, manager, lookup, id);
   (await problems(row)).check('commandId', commandId, uuid).throwIfAny();
   const operation = call.info.fieldName;
   const command = { operation, projectId: row.projectId, input: { id: row.id, ...input }, commandId };

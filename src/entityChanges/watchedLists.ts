@@ -4,9 +4,10 @@ import type { FileEndpointRow } from '../endpoints/fileEndpointView.js';
 import { scopeOfPlan, type BackupPlanRow } from '../plans/backupPlanView.js';
 import { watchedProjects } from '../projects/watchedProjects.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
+import { authorizedRow } from '../server/lookup.js';
 import { contextOfNextEvent } from '../server/requestContext.js';
-import { authorize, canSee, type OperationCall } from '../server/requires.js';
-import { scopeOfService, type ServiceRow } from '../services/serviceView.js';
+import { canSee, type OperationCall } from '../server/requires.js';
+import { scopeOfService, serviceLookup, type ServiceRow } from '../services/serviceView.js';
 import type { EntityChangesArguments, ServiceChangesArguments } from './entityChangeType.js';
 import { entityRelations } from './entityRelations.js';
 import { watchEntities, type EntitySources, type WatchedEntities } from './watchEntities.js';
@@ -57,7 +58,7 @@ export class WatchedLists {
   ) {
     const { projectId, serviceId, after } = list;
     new InputProblems().check('projectId', projectId, uuid).check('serviceId', serviceId, uuid).throwIfAny();
-    if (serviceId) authorize(call, await this.#relations.service.load(serviceId), scopeOfService, 'service');
+    if (serviceId) await authorizedRow(call, this.tools.dataSource.manager, serviceLookup, serviceId);
     const projectIds = await watchedProjects(this.tools.dataSource, call, projectId);
     return watchEntities<Row>(this.tools, { ...watched, projectIds, after: after ?? undefined });
   }

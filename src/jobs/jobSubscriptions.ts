@@ -3,13 +3,14 @@ import type { DataSource, EntitySchema } from 'typeorm';
 import type { Position } from '../eventSourcing/event.js';
 import { watchedProjects } from '../projects/watchedProjects.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
+import { authorizedRow, type Lookup } from '../server/lookup.js';
 import { enumType } from '../server/enumType.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
+import { canSee, Requires, type OperationCall } from '../server/requires.js';
 import { rowsById } from '../server/rowsById.js';
 import { sharedLoad } from '../server/sharedLoad.js';
 import { PositionScalar } from '../server/scalars/position.js';
-import type { ScopeOf } from '../server/scope.js';
+import type { StoredScope } from '../server/scope.js';
 import { visibleRows } from '../server/visibleRows.js';
 import type { Condition } from '../server/tableReader.js';
 import type { AttemptedJobType } from './attemptedJobType.js';
@@ -72,10 +73,8 @@ export class JobChangesArguments {
 export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChangesArguments> {
   /** For BACKUP the subscriptions are `backupJob` and `backupJobChanges`. */
   readonly handling: JobHandling;
-  readonly table: EntitySchema<Row>;
-  readonly scopeOf: ScopeOf<Row>;
-  /** The column of `row` with the service of the scope. */
-  readonly serviceColumn: string;
+  readonly lookup: Lookup<Row>;
+  readonly scopeOf: StoredScope<Row>;
   readonly JobType: ClassType<AttemptedJobType<Row>> & (new (row: Row) => AttemptedJobType<Row>);
   readonly ChangeType: ClassType<JobChangeNode>;
   readonly List: ClassType<List>;
@@ -150,23 +149,22 @@ class VisibleJobs<Row extends AttemptedJobRow, List extends JobChangesArguments>
     private readonly tools: JobSubscriptionDependencies,
     private readonly watched: WatchedKind<Row, List>,
   ) {
-    const { handling, table } = watched;
+    const { handling, lookup } = watched;
     this.#source = {
       streamType: handling.decider.streamType,
       kind: handling.name,
-      load: sharedLoad((ids) => rowsById<Row>(tools.dataSource.manager, table, ids)),
+      load: sharedLoad((ids) => rowsById<Row>(tools.dataSource.manager, lookup.table, ids)),
     };
   }
 
   async one(call: OperationCall, { id }: { readonly id: string }) {
-    const row = await this.#source.load(id);
-    authorize(call, row, this.watched.scopeOf, `${this.watched.handling.name.toLowerCase()} job`);
+    const row = await authorizedRow(call, this.tools.dataSource.manager, this.watched.lookup, id);
     return watchJob(this.tools, this.#source, row.id);
   }
 
   async all(call: OperationCall, list: List) {
     const { projectId, after, progress } = list;
-    const { scopeOf, serviceColumn, table } = this.watched;
+    const { lookup, scopeOf } = this.watched;
     const { dataSource } = this.tools;
     this.watched.check(new InputProblems().check('projectId', projectId, uuid), list).throwIfAny();
     const within = await watchedProjects(dataSource, call, projectId);
@@ -177,7 +175,10 @@ class VisibleJobs<Row extends AttemptedJobRow, List extends JobChangesArguments>
       withProgress: progress,
       projectIds: within,
       activeIds: () =>
-        activeIds(dataSource, table, [visibleRows(call.context.viewer, projectId, serviceColumn), ...conditions]),
+        activeIds(dataSource, lookup.table, [
+          visibleRows(call.context.viewer, projectId, scopeOf.serviceColumn),
+          ...conditions,
+        ]),
       fits: (row) => canSee(call.context, row, scopeOf) && fits(row),
       fittedAt: async (row, position) =>
         fittedAt !== undefined && canSee(call.context, row, scopeOf) && (await fittedAt(row, position)),

@@ -1,4 +1,6 @@
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
+import { lookupByScope } from '../server/lookup.js';
+import { storedScope } from '../server/scope.js';
 import { entityColumns, type EntityRow } from '../entities/entityRow.js';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
@@ -32,10 +34,7 @@ const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptio
   compression: { type: 'text' },
 };
 
-export const scopeOfPlan = ({ projectId, serviceId }: Pick<BackupPlanRow, 'projectId' | 'serviceId'>) => ({
-  projectId,
-  serviceId,
-});
+export const scopeOfPlan = storedScope('serviceId', 'row.service_id');
 
 export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
   name: 'backup_plans',
@@ -49,6 +48,8 @@ export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
     accountedUntil: { name: 'accounted_until', type: 'jsonb' },
   },
 });
+
+export const planLookup = lookupByScope('backup plan', BackupPlanTable, scopeOfPlan);
 
 export const backupPlanProjection: Projection = {
   name: 'backup_plans',

@@ -2,7 +2,6 @@ import { Arg, Args, Ctx, ID, Int, Mutation, Query, Resolver } from 'type-graphql
 import {
   EntityArguments,
   entityMutation,
-  roleByScope,
   VersionedArguments,
   type EntityMutation,
 } from '../entities/entityMutation.js';
@@ -13,19 +12,18 @@ import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
 import { Call } from '../server/call.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
-import { ifVisible } from '../server/nodesOf.js';
+import { authorizedRow, visibleRow } from '../server/lookup.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
+import { Requires, type OperationCall } from '../server/requires.js';
 import { visibleRows } from '../server/visibleRows.js';
-import { findService } from '../services/serviceQueries.js';
-import { scopeOfService } from '../services/serviceView.js';
-import { BackupPlanTable, scopeOfPlan, type BackupPlanRow } from './backupPlanView.js';
+import { serviceLookup } from '../services/serviceView.js';
+import { BackupPlanTable, planLookup, type BackupPlanRow } from './backupPlanView.js';
 import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type PlanTools } from './planCommands.js';
 import { BackupPlanFieldsResolver, ServicePlansResolver } from './planFieldsApi.js';
 import { BackupPlanInput, BackupPlanPatch } from './planInput.js';
 import { selectPlans } from './planPages.js';
-import { findBackupPlan, foreignEndpoints } from './planQueries.js';
+import { foreignEndpoints } from './planQueries.js';
 import { mostEndpoints, newContent, patchedContent } from './planRules.js';
 import { BackupPlanConnection, BackupPlanType, SchedulePreviewType } from './planType.js';
 import { RetentionPreviewResolver, type RetentionPreviewDependencies } from './retentionPreviewApi.js';
@@ -49,8 +47,6 @@ export function planResolvers(tools: PlanDependencies): readonly object[] {
   ];
 }
 
-const kind = { noun: 'backup plan', roleOf: roleByScope(scopeOfPlan) };
-
 @Resolver()
 export class BackupPlanResolver {
   private readonly rights: EndpointRights;
@@ -62,7 +58,8 @@ export class BackupPlanResolver {
   @Query(() => BackupPlanType, { nullable: true })
   @Requires('VIEWER')
   async backupPlan(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
-    return ifVisible(context, await this.find(id), scopeOfPlan, (row) => new BackupPlanType(row));
+    const row = await visibleRow(context, this.tools.dataSource.manager, planLookup, id);
+    return row && new BackupPlanType(row);
   }
 
   @Query(() => BackupPlanConnection, { description: 'Newest first, without removed plans.' })
@@ -93,8 +90,8 @@ export class BackupPlanResolver {
     planId: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<SchedulePreviewType> {
-    const plan = planId ? await findBackupPlan(this.tools.dataSource.manager, planId) : null;
-    if (planId && (plan === null || !canSee(context, plan, scopeOfPlan))) throw notFound('backup plan');
+    const plan = planId ? await visibleRow(context, this.tools.dataSource.manager, planLookup, planId) : null;
+    if (planId && plan === null) throw notFound('backup plan');
     const usualDurationMs = plan === null ? undefined : await this.tools.usualDurationMs(plan.id);
     const { minIntervalMs, now } = this.tools;
     const input = { frequency, timeZone, count, now: now(), minIntervalMs };
@@ -108,8 +105,7 @@ export class BackupPlanResolver {
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
     @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
-    const service = await findService(this.tools.dataSource.manager, input.serviceId);
-    authorize(call, service, scopeOfService, 'service');
+    const service = await authorizedRow(call, this.tools.dataSource.manager, serviceLookup, input.serviceId);
     const { projectId } = service;
 
     const problems = new InputProblems().check('commandId', commandId, uuid);
@@ -129,8 +125,7 @@ export class BackupPlanResolver {
     @Arg('input', () => BackupPlanPatch) patch: BackupPlanPatch,
     @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
-    const row = await this.find(id);
-    authorize(call, row, scopeOfPlan, 'backup plan');
+    const row = await authorizedRow(call, this.tools.dataSource.manager, planLookup, id);
     const problems = new InputProblems().check('commandId', commandId, uuid);
     const { projectId } = row;
     const fileEndpointIds = await this.seenEndpoints(call.context, projectId, patch.fileEndpointIds ?? []);
@@ -187,10 +182,11 @@ export class BackupPlanResolver {
   private async change(
     call: OperationCall,
     plan: EntityArguments,
-    options: Omit<EntityMutation<BackupPlanRow>, 'noun' | 'find' | 'roleOf'>,
+    options: Omit<EntityMutation<BackupPlanRow>, 'lookup' | 'manager'>,
     work: (row: BackupPlanRow, request: CommandRequest) => Promise<void>,
   ): Promise<BackupPlanType> {
-    const { id } = await entityMutation({ ...kind, find: this.find, ...options }, call, plan, work);
+    const { manager } = this.tools.dataSource;
+    const { id } = await entityMutation({ lookup: planLookup, manager, ...options }, call, plan, work);
     return this.answer(id);
   }
 
@@ -220,8 +216,6 @@ export class BackupPlanResolver {
   private rules() {
     return { minIntervalMs: this.tools.minIntervalMs, now: this.tools.now() };
   }
-
-  private readonly find = (id: string) => findBackupPlan(this.tools.dataSource.manager, id);
 
   private async answer(id: string): Promise<BackupPlanType> {
     return new BackupPlanType(await this.tools.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));

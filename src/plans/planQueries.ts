@@ -1,14 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import { isUuid } from '../server/inputValidation.js';
-import { rowById, rowsById } from '../server/rowsById.js';
-import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
+import { rowsById } from '../server/rowsById.js';
+import { fileEndpointIdsOf } from '../endpoints/fileEndpointQueries.js';
 import type { FieldProblem } from '../errors.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
-
-/** Finds removed plans too. */
-export function findBackupPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
-  return rowById(manager, BackupPlanTable, id);
-}
 
 /** Finds removed plans too. */
 export function findBackupPlans(
@@ -28,10 +23,9 @@ export async function foreignEndpoints(
   projectId: string,
   fileEndpointIds: readonly string[],
 ): Promise<readonly FieldProblem[]> {
-  const rows = await findFileEndpoints(manager, fileEndpointIds);
+  const known = await fileEndpointIdsOf(manager, projectId, fileEndpointIds);
   return fileEndpointIds.flatMap((id, index): FieldProblem[] => {
-    const row = rows[index];
-    if (!isUuid(id) || (row?.projectId === projectId && row.removedAt === null)) return [];
+    if (!isUuid(id) || known.has(id.toLowerCase())) return [];
     return [
       {
         path: `input.fileEndpointIds.${index}`,

@@ -4,13 +4,13 @@ import { notFound } from '../errors.js';
 import { parseFrequency, type ParsedFrequency } from '../scheduler/cron/parseFrequency.js';
 import { runsBetweenInSteps } from '../scheduler/cron/runsBetween.js';
 import { InputProblems, integerWithin } from '../server/inputValidation.js';
+import { visibleRow } from '../server/lookup.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { canSee, Requires } from '../server/requires.js';
+import { Requires } from '../server/requires.js';
 import type { Steps } from '../steps.js';
-import { scopeOfPlan } from './backupPlanView.js';
+import { planLookup } from './backupPlanView.js';
 import type { RetentionDraftInput } from './planInput.js';
 import { RetentionPreviewInput } from './planInput.js';
-import { findBackupPlan } from './planQueries.js';
 import { checkedRetention, checkSchedule } from './planRules.js';
 import { RetentionDayType } from './planType.js';
 import { daysFromInSteps } from './retention/retentionCalendar.js';
@@ -92,8 +92,8 @@ export class RetentionPreviewResolver {
   }
 
   private async ofPlan(planId: string, { context, problems, ...span }: Asked): Promise<Previewed> {
-    const plan = await findBackupPlan(this.tools.dataSource.manager, planId);
-    if (plan === null || !canSee(context, plan, scopeOfPlan)) throw notFound('backup plan');
+    const plan = await visibleRow(context, this.tools.dataSource.manager, planLookup, planId);
+    if (plan === null) throw notFound('backup plan');
     problems.throwIfAny();
     const { timeZone, fileEndpointIds, paused, removedAt } = plan;
     const isActive = !paused && removedAt === null;

@@ -7,7 +7,6 @@ import { newestFirst } from '../server/newestFirst.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { Requires } from '../server/requires.js';
-import { roleAtProject } from '../server/scope.js';
 import { selectPage } from '../server/selectPage.js';
 import type { Role } from '../server/viewer.js';
 import { AccessTokenFieldsResolver, AccessTokenResolver, ProjectTokensResolver } from './access/accessTokenApi.js';
@@ -16,7 +15,7 @@ import { MembershipType } from './access/membershipType.js';
 import { project } from './project.js';
 import { findProject, findProjects } from './projectQueries.js';
 import { ProjectActionEnum, ProjectConnection, ProjectType, RoleEnum } from './projectType.js';
-import { ProjectTable, type ProjectRow } from './projectView.js';
+import { ProjectTable } from './projectView.js';
 
 @ObjectType('Viewer')
 export class ViewerType {
@@ -48,8 +47,10 @@ export class ProjectResolver {
   @Query(() => ProjectType, { nullable: true })
   @Requires('VIEWER')
   async project(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<ProjectType | null> {
+    // A project that is not visible is not read at all, like one that does not exist.
+    if (!context.viewer.sees(id)) return null;
     const row = await findProject(this.tools.dataSource.manager, id);
-    return visibleProject(context, row);
+    return row && ProjectType.of(row);
   }
 
   @Query(() => ProjectConnection)
@@ -148,16 +149,13 @@ export class ProjectRightsResolver {
   }
 }
 
-function visibleProject({ viewer }: RequestContext, row: ProjectRow | null): ProjectType | null {
-  return row !== null && roleAtProject(viewer, row.id) !== undefined ? ProjectType.of(row) : null;
-}
-
 export function projectNodes(tools: Pick<ProjectDependencies, 'dataSource'>): NodeSource {
   const batch = (ids: readonly string[]) => findProjects(tools.dataSource.manager, ids);
   return {
     async find(id, context) {
+      if (!context.viewer.sees(id)) return null;
       const row = await context.loaders.of(batch).load(id);
-      return visibleProject(context, row);
+      return row && ProjectType.of(row);
     },
   };
 }

@@ -1,7 +1,6 @@
 import type { DataSource } from 'typeorm';
-import { authorizeRole, type OperationCall } from '../server/requires.js';
-import { roleAtProject } from '../server/scope.js';
-import { findProject } from './projectQueries.js';
+import type { OperationCall } from '../server/requires.js';
+import { authorizedProject } from './authorizedProject.js';
 
 /**
  * The projects that a subscription covers. Undefined: all. Of a project in which the viewer has grants only for services, the
@@ -16,7 +15,5 @@ export async function watchedProjects(
     const visible = call.context.viewer.seenProjectIds();
     return visible === 'ALL' ? undefined : visible;
   }
-  const project = await findProject(manager, projectId);
-  authorizeRole(call, project ? roleAtProject(call.context.viewer, project.id) : undefined, 'project');
-  return [projectId.toLowerCase()];
+  return [await authorizedProject(manager, call, projectId)];
 }

@@ -1,31 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { BackupJobType } from '../backups/api/backupJobType.js';
-import { BackupJobTable, scopeOfBackupJob } from '../backups/backupJobView.js';
+import { backupJobLookup, BackupJobTable, scopeOfBackupJob } from '../backups/backupJobView.js';
 import { notFound, notYetAvailable } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
-import { EntityArguments, entityMutation, roleByScope } from '../entities/entityMutation.js';
+import { EntityArguments, entityMutation } from '../entities/entityMutation.js';
 import { cancelByClient } from '../jobs/cancelByClient.js';
 import type { JobSubscriptionDependencies } from '../jobs/jobSubscriptions.js';
 import { Call } from '../server/call.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { loadKnown } from '../server/loadKnown.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
+import { authorizedRow, visibleRow } from '../server/lookup.js';
 import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, demandRole, Requires, type OperationCall } from '../server/requires.js';
+import { demandRole, Requires, type OperationCall } from '../server/requires.js';
 import { rowById, rowsById } from '../server/rowsById.js';
 import { visibleInProject, visibleRows } from '../server/visibleRows.js';
 import { roleAt } from '../server/scope.js';
-import { findService, findServices } from '../services/serviceQueries.js';
-import { scopeOfService } from '../services/serviceView.js';
+import { findServices } from '../services/serviceQueries.js';
+import { scopeOfService, serviceLookup } from '../services/serviceView.js';
 import { ServiceType } from '../services/serviceType.js';
 import { StartRestoreInput } from './restoreInput.js';
 import { restoreHandling } from './restoreJobCommands.js';
 import { selectRestoreJobs } from './restoreJobQueries.js';
 import { RestoreJobConnection, RestoreJobType, RestoreStatusEnum } from './restoreJobType.js';
-import { RestoreJobTable, scopeOfRestoreJob, type RestoreJobRow } from './restoreJobView.js';
+import { restoreJobLookup, RestoreJobTable, type RestoreJobRow } from './restoreJobView.js';
 import { restoreSubscriptions } from './restoreSubscriptions.js';
 import { restoreTarget, startRestore, type RestoreTools } from './startRestore.js';
 
@@ -47,8 +48,8 @@ export class RestoreJobResolver {
   @Query(() => RestoreJobType, { nullable: true })
   @Requires('VIEWER')
   async restoreJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<RestoreJobType | null> {
-    const row = await this.find(id);
-    return ifVisible(context, row, scopeOfRestoreJob, (visible) => new RestoreJobType(visible));
+    const row = await visibleRow(context, this.tools.dataSource.manager, restoreJobLookup, id);
+    return row && new RestoreJobType(row);
   }
 
   @Query(() => RestoreJobConnection, { description: 'Newest first.' })
@@ -84,8 +85,8 @@ export class RestoreJobResolver {
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
     @Call() call: OperationCall,
   ): Promise<RestoreJobType> {
-    const backup = await rowById(this.tools.dataSource.manager, BackupJobTable, input.backupJobId);
-    authorize(call, backup, scopeOfBackupJob, 'backup job');
+    const { manager } = this.tools.dataSource;
+    const backup = await authorizedRow(call, manager, backupJobLookup, input.backupJobId);
     new InputProblems()
       .check('input.target.asNew.serviceId', input.target.asNew?.serviceId, uuid)
       .check('commandId', commandId, uuid)
@@ -109,7 +110,7 @@ export class RestoreJobResolver {
     const cancel = (row: RestoreJobRow, request: CommandRequest) =>
       cancelByClient(this.tools, restoreHandling, row, request);
     const { id } = await entityMutation(
-      { noun: 'restore job', find: this.find, roleOf: roleByScope(scopeOfRestoreJob) },
+      { lookup: restoreJobLookup, manager: this.tools.dataSource.manager },
       call,
       job,
       cancel,
@@ -126,7 +127,7 @@ export class RestoreJobResolver {
     @Call() call: OperationCall,
   ): Promise<RestoreJobType> {
     return entityMutation(
-      { noun: 'restore job', find: this.find, roleOf: roleByScope(scopeOfRestoreJob), input: { confirm } },
+      { lookup: restoreJobLookup, manager: this.tools.dataSource.manager, input: { confirm } },
       call,
       { id, ...(commandId === undefined ? {} : { commandId }) },
       () => Promise.reject(notYetAvailable('Undoing a restore is not built yet. It belongs to restoring in place.')),
@@ -135,17 +136,15 @@ export class RestoreJobResolver {
 
   /** The id of the target. A service that the caller may not see is replaced by one that does not exist. */
   private async authorizedTarget(call: OperationCall, serviceId: string): Promise<string> {
-    const service = await findService(this.tools.dataSource.manager, serviceId);
+    const service = await visibleRow(call.context, this.tools.dataSource.manager, serviceLookup, serviceId);
     const role = service === null ? undefined : roleAt(call.context.viewer, scopeOfService(service));
     if (role === undefined) return randomUUID();
     demandRole(call, role, 'OPERATOR', service?.projectId);
     return serviceId;
   }
 
-  private readonly find = (id: string) => rowById(this.tools.dataSource.manager, RestoreJobTable, id);
-
   private async answer(id: string): Promise<RestoreJobType> {
-    const row = await this.find(id);
+    const row = await rowById(this.tools.dataSource.manager, RestoreJobTable, id);
     if (row === null) throw notFound('restore job');
     return new RestoreJobType(row);
   }

@@ -1,4 +1,6 @@
 import { EntitySchema } from 'typeorm';
+import { lookupByScope } from '../server/lookup.js';
+import { storedScope } from '../server/scope.js';
 import type { JobStatus } from '../jobs/attemptedJob.js';
 import {
   attemptedJobColumns,
@@ -18,10 +20,7 @@ export type RestoreJobRow = AttemptedJobRow<RestoreShape, JobStatus> &
   };
 
 /** A restore belongs to the service that it changes. */
-export const scopeOfRestoreJob = ({
-  projectId,
-  targetServiceId,
-}: Pick<RestoreJobRow, 'projectId' | 'targetServiceId'>) => ({ projectId, serviceId: targetServiceId });
+export const scopeOfRestoreJob = storedScope('targetServiceId', 'row.target_service_id');
 
 export const RestoreJobTable = new EntitySchema<RestoreJobRow>({
   name: 'restore_jobs',
@@ -35,6 +34,8 @@ export const RestoreJobTable = new EntitySchema<RestoreJobRow>({
     differences: { type: 'jsonb', nullable: true },
   },
 });
+
+export const restoreJobLookup = lookupByScope('restore job', RestoreJobTable, scopeOfRestoreJob);
 
 export const restoreJobProjection = attemptedJobProjection<RestoreJobRow, RestoreJobEvent>({
   name: 'Restore',

@@ -8,7 +8,7 @@ import {
 import { uuid } from '../server/inputValidation.js';
 import { restoreHandling } from './restoreJobCommands.js';
 import { RestoreJobType } from './restoreJobType.js';
-import { RestoreJobTable, scopeOfRestoreJob, type RestoreJobRow } from './restoreJobView.js';
+import { restoreJobLookup, scopeOfRestoreJob, type RestoreJobRow } from './restoreJobView.js';
 
 const RestoreJobChangeType = jobChangeType('RestoreJob', () => RestoreJobType);
 
@@ -21,9 +21,8 @@ class RestoreJobChangesArguments extends JobChangesArguments {
 export function restoreSubscriptions(tools: JobSubscriptionDependencies): object {
   return jobSubscriptions<RestoreJobRow, RestoreJobChangesArguments>(tools, {
     handling: restoreHandling,
-    table: RestoreJobTable,
+    lookup: restoreJobLookup,
     scopeOf: scopeOfRestoreJob,
-    serviceColumn: 'row.target_service_id',
     JobType: RestoreJobType,
     ChangeType: RestoreJobChangeType,
     List: RestoreJobChangesArguments,

@@ -27,10 +27,11 @@ import { Node } from './node.js';
 import { OneOf } from './oneOf.js';
 import { PageArguments, pageOf, pageRequest, type Page } from './page.js';
 import type { RequestContext } from './requestContext.js';
-import { authorize, canSee, Requires } from './requires.js';
+import { authorizeRole, canSee, Requires } from './requires.js';
 import { BigIntScalar } from './scalars/bigInt.js';
 import { DateTime } from './scalars/dateTime.js';
 import { Duration } from './scalars/duration.js';
+import { roleAt } from './scope.js';
 import { installationViewer, type Viewer } from './viewer.js';
 
 // The file of one slice.
@@ -115,7 +116,8 @@ class ShelfResolver {
   @Requires('OPERATOR')
   dust(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext, @Info() info: GraphQLResolveInfo) {
     const shelf = shelves.find((each) => each.id === id);
-    authorize({ context, info }, shelf, scopeOfShelf, 'shelf');
+    const scope = shelf && scopeOfShelf(shelf);
+    authorizeRole({ context, info }, scope && roleAt(context.viewer, scope), 'shelf', scope);
     return shelf;
   }
 

@@ -17,11 +17,11 @@ export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
  *
  *     @Mutation(() => BackupJobType)
  *     @Requires('OPERATOR')
- *     async cancelBackupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext, @Info() info: GraphQLResolveInfo) {
- *       const job = await this.jobs.find(id);
- *       authorize({ context, info }, job, scopeOfBackupJob, 'backup job');
+ *     async cancelBackupJob(@Arg('id', () => ID) id: string, @Call() call: OperationCall) {
+ *       const job = await authorizedRow(call, manager, backupJobLookup, id);
  *
- * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorize`, because only the resolver knows the project of the object. A list is limited by `visibleRows`, a lookup by `canSee`.
+ * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorizedRow`, because only the
+ * resolver knows the object. A list is limited by `visibleRows`, a query of one object by `visibleRow`.
  */
 export function Requires(requirement: Requirement): MethodDecorator {
   return Extensions({ requires: requirement });
@@ -31,23 +31,9 @@ export function Requires(requirement: Requirement): MethodDecorator {
 export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
 
 /**
- * Passes if the viewer has at least the role that the operation declares, for the scope of the row. Throws NOT_FOUND if
- * the row does not exist or is not visible (with the same message), FORBIDDEN if the role is too low. `what` names the
- * object in the message, for example `backup plan`.
- */
-export function authorize<Row extends object>(
-  call: OperationCall,
-  row: Row | null | undefined,
-  scopeOf: ScopeOf<Row>,
-  what: string,
-): asserts row is Row {
-  const scope = row ? scopeOf(row) : undefined;
-  authorizeRole(call, scope && roleAt(call.context.viewer, scope), what, scope);
-}
-
-/**
- * The same as `authorize`, if the role was computed before. Undefined: the object does not exist or is not visible. With the
- * place of an object that exists, the audit records a refusal.
+ * Passes if the role is at least the one that the operation declares. Undefined: the object does not exist or is not visible. Throws
+ * NOT_FOUND for it (with the same message), FORBIDDEN if the role is too low. With the place of an object that exists, the audit
+ * records a refusal.
  */
 export function authorizeRole(
   call: OperationCall,

@@ -6,6 +6,18 @@ export type Scope = { readonly projectId: string; readonly serviceId: string | n
 /** The scope of a row. Every slice exports the function of its rows. */
 export type ScopeOf<Row> = (row: Row) => Scope;
 
+/** A scope whose service is a property of the row. `serviceColumn` is its column, as SQL on `row`. */
+export type StoredScope<Row> = ScopeOf<Row> & { readonly serviceColumn: string };
+
+/** The scope of rows whose property `service`, with the column `serviceColumn`, is the service that they belong to. */
+export function storedScope<Service extends string>(service: Service, serviceColumn: string) {
+  const scopeOf = (row: { readonly projectId: string } & Readonly<Record<Service, string | null>>): Scope => ({
+    projectId: row.projectId,
+    serviceId: row[service],
+  });
+  return Object.assign(scopeOf, { serviceColumn });
+}
+
 export function roleAt(viewer: Viewer, { projectId, serviceId }: Scope): Role | undefined {
   return viewer.roleFor(projectId, serviceId);
 }

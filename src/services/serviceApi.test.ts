@@ -12,7 +12,7 @@ import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
 import { serviceResolvers, type ServiceDependencies } from './serviceApi.js';
 import { ServiceType } from './serviceType.js';
-import { scopeOfService, ServiceTable } from './serviceView.js';
+import { serviceLookup } from './serviceView.js';
 import { nodesOf } from '../server/nodesOf.js';
 import { serviceConnection } from './serviceConnection.js';
 import { findService } from './serviceQueries.js';
@@ -47,7 +47,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       };
       return [
         ...serviceResolvers(tools),
-        new NodeResolver([nodesOf(tools, ServiceTable, scopeOfService, (row) => ServiceType.of(row))]),
+        new NodeResolver([nodesOf(tools, serviceLookup, (row) => ServiceType.of(row))]),
       ];
     });
     projectId = await api.createProject();

@@ -3,7 +3,6 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Roo
 import {
   EntityArguments,
   entityMutation,
-  roleByScope,
   VersionedArguments,
   type EntityMutation,
 } from '../entities/entityMutation.js';
@@ -20,10 +19,10 @@ import { allowedActions, EntityActionEnum, type EntityAction } from '../server/e
 import { InputProblems, refuseNulls, uuid } from '../server/inputValidation.js';
 import { loadKnown } from '../server/loadKnown.js';
 import { newestFirst } from '../server/newestFirst.js';
-import { ifVisible } from '../server/nodesOf.js';
+import { authorizedRow, visibleRow } from '../server/lookup.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
-import { authorize, Requires, type OperationCall } from '../server/requires.js';
+import { Requires, type OperationCall } from '../server/requires.js';
 import { roleAt } from '../server/scope.js';
 import { selectPage } from '../server/selectPage.js';
 import { visibleRows } from '../server/visibleRows.js';
@@ -39,10 +38,10 @@ import {
 import { ServiceFilter, ServiceInput, ServicePatch, type ProtectionStatus } from './serviceInput.js';
 import { passwordWithoutUser, statedSettings } from './servicePatch.js';
 import { AccessTokenServiceResolver, MembershipServiceResolver } from './servicesOfAccess.js';
-import { findService, findServiceOfInstance } from './serviceQueries.js';
+import { visibleServiceOfInstance } from './serviceQueries.js';
 import { checkServiceFields, instanceId as instanceIdRule, knownEngine } from './serviceRules.js';
 import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceType.js';
-import { columnsWithoutTls, scopeOfService, ServiceTable, type ServiceRow } from './serviceView.js';
+import { columnsWithoutTls, scopeOfService, serviceLookup, ServiceTable, type ServiceRow } from './serviceView.js';
 
 export type ServiceDependencies = ServiceTools & {
   /** The beginning of the URLs of dashboards, without a slash at the end. */
@@ -63,8 +62,6 @@ export function serviceResolvers(tools: ServiceDependencies): readonly object[] 
   ];
 }
 
-const kind = { noun: 'service', roleOf: roleByScope(scopeOfService) };
-
 @Resolver()
 export class ServiceResolver {
   constructor(private readonly tools: ServiceDependencies) {}
@@ -81,8 +78,10 @@ export class ServiceResolver {
       const problem = id ? 'is sent together with instanceId' : 'is missing';
       new InputProblems().add('id', problem, 'Send either id or instanceId.').throwIfAny();
     }
-    const row = id ? await findService(manager, id) : await findServiceOfInstance(manager, instanceId ?? '');
-    return ifVisible(context, row, scopeOfService, (visible) => ServiceType.of(visible));
+    const row = id
+      ? await visibleRow(context, manager, serviceLookup, id)
+      : await visibleServiceOfInstance(context, manager, instanceId ?? '');
+    return row && ServiceType.of(row);
   }
 
   @Query(() => ServiceConnection, { description: 'Newest first, without removed services.' })
@@ -194,23 +193,21 @@ export class ServiceResolver {
     @Arg('input', () => ServicePatch, { nullable: true }) patch: ServicePatch | null | undefined,
     @Call() call: OperationCall,
   ): Promise<CheckServicePayload> {
-    const row = await this.find(id);
-    authorize(call, row, scopeOfService, 'service');
+    const row = await authorizedRow(call, this.tools.dataSource.manager, serviceLookup, id);
     const change = patch ?? {};
     this.problemsOfPatch(change, row).throwIfAny();
     const check = await checkService(this.tools, eventMetadata(call.context, 'checkService'), row, change);
     return { check: CheckType.of(check), service: await this.answer(row.id) };
   }
 
-  private readonly find = (id: string) => findService(this.tools.dataSource.manager, id);
-
   private async change(
     call: OperationCall,
     service: EntityArguments,
-    options: Omit<EntityMutation<ServiceRow>, 'noun' | 'find' | 'roleOf'>,
+    options: Omit<EntityMutation<ServiceRow>, 'lookup' | 'manager'>,
     work: (row: ServiceRow, request: CommandRequest) => Promise<void>,
   ): Promise<ServiceType> {
-    const { id } = await entityMutation({ ...kind, find: this.find, ...options }, call, service, work);
+    const { manager } = this.tools.dataSource;
+    const { id } = await entityMutation({ lookup: serviceLookup, manager, ...options }, call, service, work);
     return this.answer(id);
   }
 

@@ -1,4 +1,6 @@
 import { EntitySchema } from 'typeorm';
+import { lookupByScope } from '../server/lookup.js';
+import { storedScope } from '../server/scope.js';
 import { checkedColumns, type CheckedRow } from '../entities/entityRow.js';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
@@ -7,10 +9,7 @@ import type { ServiceEvent, ServiceIdentity, ServiceSettings } from './service.j
 export type ServiceRow = ServiceIdentity & ServiceSettings & CheckedRow;
 
 /** The scope of a service is the service itself. */
-export const scopeOfService = ({ id, projectId }: Pick<ServiceRow, 'id' | 'projectId'>) => ({
-  projectId,
-  serviceId: id,
-});
+export const scopeOfService = storedScope('id', 'row.id');
 
 export const ServiceTable = new EntitySchema<ServiceRow>({
   name: 'services',
@@ -29,6 +28,8 @@ export const ServiceTable = new EntitySchema<ServiceRow>({
     recoveryPointObjectiveMs: { name: 'recovery_point_objective_ms', type: 'double precision', nullable: true },
   },
 });
+
+export const serviceLookup = lookupByScope('service', ServiceTable, scopeOfService);
 
 /** All columns but `tls`, which may hold certificates of 64 kB. */
 export const columnsWithoutTls: ReadonlySet<keyof ServiceRow> = new Set(

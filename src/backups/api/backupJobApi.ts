@@ -8,18 +8,18 @@ import { BackupPlanType } from '../../plans/planType.js';
 import { fieldsAskedOfNodes } from '../../server/askedFields.js';
 import { loadKnown } from '../../server/loadKnown.js';
 import { InputProblems, uuid } from '../../server/inputValidation.js';
-import { ifVisible } from '../../server/nodesOf.js';
+import { visibleRow } from '../../server/lookup.js';
 import { PageArguments, pageRequest, type Page } from '../../server/page.js';
 import type { RequestContext } from '../../server/requestContext.js';
 import { Requires } from '../../server/requires.js';
-import { rowById, rowsById } from '../../server/rowsById.js';
+import { rowsById } from '../../server/rowsById.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { JsonScalar } from '../../server/scalars/json.js';
 import { roleAt } from '../../server/scope.js';
 import { visibleRows } from '../../server/visibleRows.js';
 import { findServices } from '../../services/serviceQueries.js';
 import { ServiceType } from '../../services/serviceType.js';
-import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
+import { backupJobLookup, BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
 import { expectedDeletions } from '../retention/expectedDeletions.js';
 import { backupActions } from './backupActions.js';
 import { checkFilter } from './backupJobFilter.js';
@@ -52,8 +52,8 @@ export class BackupJobResolver {
   @Query(() => BackupJobType, { nullable: true })
   @Requires('VIEWER')
   async backupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
-    const row = await rowById(this.tools.dataSource.manager, BackupJobTable, id);
-    return ifVisible(context, row, scopeOfBackupJob, (visible) => new BackupJobType(visible));
+    const row = await visibleRow(context, this.tools.dataSource.manager, backupJobLookup, id);
+    return row && new BackupJobType(row);
   }
 
   @Query(() => BackupJobConnection, { description: 'Newest first, unless orderBy sets another order.' })

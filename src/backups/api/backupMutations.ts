@@ -6,22 +6,20 @@ import type { CommandRequest } from '../../eventSourcing/commandHandling.js';
 import {
   EntityArguments,
   entityMutation,
-  roleByScope,
   VersionedArguments,
   type EntityMutation,
 } from '../../entities/entityMutation.js';
 import { cancelByClient } from '../../jobs/cancelByClient.js';
-import { scopeOfPlan } from '../../plans/backupPlanView.js';
-import { findBackupPlan } from '../../plans/planQueries.js';
+import { planLookup } from '../../plans/backupPlanView.js';
 import { Call } from '../../server/call.js';
 import { commandRequest } from '../../server/commandRequest.js';
 import { InputProblems, text, uuid } from '../../server/inputValidation.js';
-import { authorize, Requires, type OperationCall } from '../../server/requires.js';
+import { authorizedRow } from '../../server/lookup.js';
+import { Requires, type OperationCall } from '../../server/requires.js';
 import { rowById, rowsById } from '../../server/rowsById.js';
-import { findService } from '../../services/serviceQueries.js';
-import { scopeOfService } from '../../services/serviceView.js';
+import { serviceLookup } from '../../services/serviceView.js';
 import { backupHandling } from '../backupJobCommands.js';
-import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
+import { backupJobLookup, BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { deleteByHand, type DeleteTools } from '../deletion/deleteByHand.js';
 import { holdBackup, releaseHold } from '../deletion/holdBackup.js';
 import { retryBackup } from '../retryBackup.js';
@@ -147,8 +145,6 @@ export class BackupMutationResolver {
     return this.change(call, job, refuse, { input: { level } });
   }
 
-  private readonly find = (id: string) => rowById(this.tools.dataSource.manager, BackupJobTable, id);
-
   private mutate<Result>(
     call: OperationCall,
     job: EntityArguments,
@@ -156,7 +152,7 @@ export class BackupMutationResolver {
     options?: Pick<EntityMutation<BackupJobRow>, 'input' | 'problems'>,
   ) {
     return entityMutation(
-      { noun: 'backup job', find: this.find, roleOf: roleByScope(scopeOfBackupJob), ...options },
+      { lookup: backupJobLookup, manager: this.tools.dataSource.manager, ...options },
       call,
       job,
       work,
@@ -168,7 +164,7 @@ export class BackupMutationResolver {
   }
 
   private async answer(id: string): Promise<BackupJobType> {
-    const row = await this.find(id);
+    const row = await rowById(this.tools.dataSource.manager, BackupJobTable, id);
     if (row === null) throw notFound('backup job');
     return new BackupJobType(row);
   }
@@ -176,12 +172,10 @@ export class BackupMutationResolver {
   private async ordered(input: StartBackupInput, call: OperationCall): Promise<Pick<BackupOrder, 'projectId' | 'of'>> {
     const { manager } = this.tools.dataSource;
     if (input.planId !== undefined) {
-      const plan = await findBackupPlan(manager, input.planId);
-      authorize(call, plan, scopeOfPlan, 'backup plan');
+      const plan = await authorizedRow(call, manager, planLookup, input.planId);
       return { projectId: plan.projectId, of: { planId: plan.id } };
     }
-    const service = await findService(manager, input.service?.serviceId ?? '');
-    authorize(call, service, scopeOfService, 'service');
+    const service = await authorizedRow(call, manager, serviceLookup, input.service?.serviceId ?? '');
     const { projectId } = service;
     const asked = (input.service?.fileEndpointId ?? '').toLowerCase();
     const [fileEndpointId = asked] = await this.rights.withoutUnseen(manager, call.context, projectId, [asked]);

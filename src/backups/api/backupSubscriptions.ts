@@ -10,7 +10,7 @@ import {
 } from '../../jobs/jobSubscriptions.js';
 import { backupHandling } from '../backupJobCommands.js';
 import { backupJob, type BackupJobEvent, type KnownBackupJob } from '../backupJob.js';
-import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
+import { backupJobLookup, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
 import { checkFilter, filterConditions, fitsForGood, fitsNow, type JobStanding } from './backupJobFilter.js';
 import { BackupJobFilter } from './backupJobInput.js';
 import { BackupJobType } from './backupJobType.js';
@@ -26,9 +26,8 @@ class BackupJobChangesArguments extends JobChangesArguments {
 export function backupSubscriptions(tools: JobSubscriptionDependencies): object {
   return jobSubscriptions<BackupJobRow, BackupJobChangesArguments>(tools, {
     handling: backupHandling,
-    table: BackupJobTable,
+    lookup: backupJobLookup,
     scopeOf: scopeOfBackupJob,
-    serviceColumn: 'row.service_id',
     JobType: BackupJobType,
     ChangeType: BackupJobChangeType,
     List: BackupJobChangesArguments,

@@ -17,7 +17,9 @@ export async function authorizedScope(
 ): Promise<Scope> {
   if (!serviceId) return { projectId: await authorizedProject(manager, call, projectId), serviceId: null };
   const scope = { projectId: projectId.toLowerCase(), serviceId: serviceId.toLowerCase() };
-  const isOfProject = (await projectOfService(scope.serviceId)) === scope.projectId;
-  authorizeRole(call, isOfProject ? roleAt(call.context.viewer, scope) : undefined, 'service');
+  const role = roleAt(call.context.viewer, scope);
+  // A service of a project that is not visible is not read at all, like one that does not exist.
+  const exists = role !== undefined && (await projectOfService(scope.serviceId)) === scope.projectId;
+  authorizeRole(call, exists ? role : undefined, 'service');
   return scope;
 }

@@ -5,12 +5,12 @@ import { tokenDigest } from '../../server/authenticate.js';
 import { Call } from '../../server/call.js';
 import { commandRequest } from '../../server/commandRequest.js';
 import { entityName, InputProblems, uuid, type Rule } from '../../server/inputValidation.js';
+import { authorizedRow } from '../../server/lookup.js';
 import { loadKnown } from '../../server/loadKnown.js';
 import { newestFirst } from '../../server/newestFirst.js';
 import { PageArguments, pageRequest, type Page } from '../../server/page.js';
 import type { RequestContext } from '../../server/requestContext.js';
-import { authorize, Requires, type OperationCall } from '../../server/requires.js';
-import { rowById } from '../../server/rowsById.js';
+import { Requires, type OperationCall } from '../../server/requires.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { selectPage } from '../../server/selectPage.js';
 import type { Viewer } from '../../server/viewer.js';
@@ -26,7 +26,7 @@ import {
   AccessTokenType,
   CreateAccessTokenPayload,
 } from './accessTokenType.js';
-import { AccessTokenTable, scopeOfAccessToken } from './accessTokenView.js';
+import { accessTokenLookup, AccessTokenTable } from './accessTokenView.js';
 import type { AccessDependencies } from './memberApi.js';
 
 /** Access tokens: created, shown once, revoked and listed. */
@@ -83,8 +83,7 @@ export class AccessTokenResolver {
     @Call() call: OperationCall,
   ): Promise<AccessTokenType> {
     const { commands, dataSource, now } = this.tools;
-    const row = await rowById(dataSource.manager, AccessTokenTable, id);
-    authorize(call, row, scopeOfAccessToken, 'access token');
+    const row = await authorizedRow(call, dataSource.manager, accessTokenLookup, id);
     new InputProblems().check('commandId', commandId, uuid).throwIfAny();
     const { projectId } = row;
     const input = { id: row.id };

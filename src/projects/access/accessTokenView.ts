@@ -1,4 +1,6 @@
 import { EntitySchema } from 'typeorm';
+import { lookupByScope } from '../../server/lookup.js';
+import { storedScope } from '../../server/scope.js';
 import type { StreamEvent } from '../../eventSourcing/event.js';
 import type { Projection } from '../../eventSourcing/projection.js';
 import type { Role } from '../../server/viewer.js';
@@ -16,10 +18,7 @@ export type AccessTokenRow = {
   readonly version: number;
 };
 
-export const scopeOfAccessToken = ({ projectId, serviceId }: Pick<AccessTokenRow, 'projectId' | 'serviceId'>) => ({
-  projectId,
-  serviceId,
-});
+export const scopeOfAccessToken = storedScope('serviceId', 'row.service_id');
 
 export const AccessTokenTable = new EntitySchema<AccessTokenRow>({
   name: 'access_tokens',
@@ -35,6 +34,8 @@ export const AccessTokenTable = new EntitySchema<AccessTokenRow>({
     version: { type: 'int' },
   },
 });
+
+export const accessTokenLookup = lookupByScope('access token', AccessTokenTable, scopeOfAccessToken);
 
 export const accessTokenProjection: Projection = {
   name: 'access_tokens',
