@@ -13,6 +13,7 @@ import { argumentPaths } from './argumentPaths.js';
 import { literalProblems, variableProblems } from './inputProblems.js';
 import type { KnownDocuments } from './knownDocuments.js';
 import { checkOperationLimits } from './operationLimits.js';
+import { checkRepeatedFields } from './repeatedFields.js';
 import { shortNames } from './shortNames.js';
 import { subscribedFieldProblem } from './subscribedField.js';
 
@@ -33,6 +34,8 @@ export function checkOperation(
   known?: KnownDocuments,
 ): readonly GraphQLError[] {
   if (known?.has(request.document) !== true) {
+    const refused = refusalOf(() => checkRepeatedFields(request.document));
+    if (refused !== undefined) return [refused];
     const invalid = validate(schema, request.document, rules, { maxErrors: 20 });
     if (invalid.length > 0) return [...documentErrors(invalid)];
     known?.keep(request.document);
@@ -53,13 +56,18 @@ export function checkOperation(
     if (problem !== undefined) return [asGraphQLError(badInput([problem]))];
   }
 
+  const refused = refusalOf(() => checkOperationLimits(schema, request.document, operation, request.variables ?? {}));
+  return refused === undefined ? [] : [refused];
+}
+
+function refusalOf(check: () => void): GraphQLError | undefined {
   try {
-    checkOperationLimits(schema, request.document, operation, request.variables ?? {});
+    check();
+    return undefined;
   } catch (error) {
-    if (error instanceof StowageError) return [asGraphQLError(error)];
+    if (error instanceof StowageError) return asGraphQLError(error);
     throw error;
   }
-  return [];
 }
 
 /**

@@ -16,6 +16,7 @@ import { answerErrors } from './http/answerErrors.js';
 import { Answers } from './http/answers.js';
 import { checkedOperations } from './http/checkedOperations.js';
 import { contextOf } from './http/httpContext.js';
+import { refuseDeepJson } from './http/refuseDeepJson.js';
 import { signedInOnly, type SignedInOnlyOptions } from './http/signedInOnly.js';
 import { KnownDocuments } from './knownDocuments.js';
 import { operationLimits } from './operationLimits.js';
@@ -68,7 +69,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   return {
     handlers: [
       signedInOnly(options),
-      express.json({ limit: options.maxBodyBytes }),
+      express.json({ limit: options.maxBodyBytes, verify: (_request, _response, body) => refuseDeepJson(body) }),
       inTurn,
       patient(execute, patiently),
       answerErrors(log),

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { browserName } from './browserName.js';
 import { html } from './html.js';
 import { sendPage } from './page.js';
 import type { Session } from './sessions.js';
@@ -7,7 +8,7 @@ import type { Site } from './site.js';
 /** Lists the sessions of a person. Each can be ended. */
 export function sendSessions(response: Response, site: Site, own: Session, all: readonly Session[]): void {
   const rows = all.map((session) => {
-    const where = [session.clientAddress ?? 'unknown address', session.userAgent ?? 'unknown browser'].join(', ');
+    const where = [session.clientAddress ?? 'unknown address', browserName(session.userAgent)].join(', ');
     const isOwn = session.id === own.id;
     return html`<tr>
       <td>${isOwn ? html`<strong>This browser</strong><br />` : ''}${where}</td>
