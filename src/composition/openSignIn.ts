@@ -43,7 +43,7 @@ export type SignInOptions = Pick<ApiConfig, 'publicUrl'> & {
   readonly signInChanges: SignInChanges;
 };
 
-type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now' | 'signals' | 'store'>;
+type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'notifications' | 'now' | 'signals' | 'store'>;
 
 /** The sign-in of people. Ended sessions are deleted until `closing` closes. */
 export function openSignIn(shared: Opened, options: SignInOptions, log: Log, closing: Closing): BrowserSignIn {
@@ -53,8 +53,11 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
     shared.signals.send('sessions', actorOfSession(owner)),
   );
   const endFollowing = shared.signals.subscribe('sessions', (subject) => signInChanges.report(subject));
+  // A session may have ended while the connection for signals was lost.
+  const endChecks = shared.notifications.onConnected(() => signInChanges.reportAll());
   closing.add('signals of ended sessions', () => {
     endFollowing();
+    endChecks();
     return Promise.resolve();
   });
   // Renews the tokens of people with open WebSockets, and notices what a lost signal did not report.

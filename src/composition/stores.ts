@@ -15,7 +15,7 @@ import { createEventStore } from '../postgres/eventStore.js';
 import { createFeed } from '../postgres/feed.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
 import { masterKeys } from '../postgres/masterKeys.js';
-import { createNotifications } from '../postgres/notifications.js';
+import { createNotifications, type Notifications } from '../postgres/notifications.js';
 import { createPrefixMarks } from '../postgres/prefixMarks.js';
 import { createSignals } from '../postgres/signals.js';
 import { createTelemetry } from '../postgres/telemetry.js';
@@ -28,6 +28,8 @@ import { slices, type Slice } from './slices.js';
 
 /** The stores in PostgreSQL, behind their contracts. */
 export type Stores = {
+  /** For whoever must read again what signals may have missed. */
+  readonly notifications: Pick<Notifications, 'onConnected'>;
   readonly dataSource: DataSource;
   readonly store: EventStore;
   readonly eventIndex: EventIndex;
@@ -71,6 +73,7 @@ export async function openStores(
 
   return {
     dataSource,
+    notifications,
     store,
     eventIndex: createEventIndex(dataSource, deciders),
     feed,

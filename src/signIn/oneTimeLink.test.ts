@@ -131,17 +131,29 @@ describeWith({ postgresql: await postgresMissing() }, 'a one-time link', () => {
     await expect(codeOf(browser)).resolves.toBe('UNAUTHENTICATED');
   });
 
+  const open = async (browser: WebBrowser) => {
+    const socket = new WebSocket(`${api.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+      headers: { cookie: browser.cookieHeader, origin: api.url },
+    });
+    await once(socket, 'open');
+    socket.send('{"type":"connection_init"}');
+    await once(socket, 'message');
+    return socket;
+  };
+
+  test('closes the WebSockets of a session that ended while notifications were lost', async () => {
+    const closed = once(await open(await signedIn()), 'close', { signal: AbortSignal.timeout(5_000) });
+    await api.owner.query('DELETE FROM sign_in_sessions');
+    await api.dataSource.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE application_name = 'stowage notifications' AND datname = current_database()`,
+    );
+    const [code] = (await closed) as [number];
+    expect(code).toBe(4403);
+  });
+
   test('closes the WebSockets of a session that ends, and keeps those of other sessions', async () => {
     const [leaving, staying] = [await signedIn(), await signedIn()];
-    const open = async (browser: WebBrowser) => {
-      const socket = new WebSocket(`${api.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
-        headers: { cookie: browser.cookieHeader, origin: api.url },
-      });
-      await once(socket, 'open');
-      socket.send('{"type":"connection_init"}');
-      await once(socket, 'message');
-      return socket;
-    };
     const [closing, kept] = [await open(leaving), await open(staying)];
     const closed = once(closing, 'close');
     await leaving.postForm('/sign-out', {});
