@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { createMongodbEngine } from '../../src/engines/mongodb/mongodbEngine.js';
+import { findClients } from '../../src/engines/process/programs.js';
 import type { ServiceConnection } from '../../src/engines/serviceConnection.js';
 import { mongodbContents } from '../fixtures/mongodbContents.js';
 import { withSortedOptions } from '../fixtures/rawDifferences.js';
@@ -22,6 +24,7 @@ describeWith(needs, 'MongoDB', () => {
     await harbour.collection('ships').createIndexes([{ key: { name: 1 }, unique: true, name: 'by name' }]);
     await client.db('quay').collection('berths').insertOne({ free: true });
     const engine = createMongodbEngine({ tools: mongoTools });
+    const [restoreTool = ''] = findClients('mongorestore', mongoTools);
     const connection = connectionTo(source.url());
     return {
       engine,
@@ -35,6 +38,7 @@ describeWith(needs, 'MongoDB', () => {
         const url = String(port) === new URL(target.url()).port ? target.url() : source.url();
         return withSortedOptions(await mongodbContents(url, ['harbour', 'quay']));
       },
+      byHandFolder: dirname(restoreTool),
       byHandTarget: `--uri=${target.url()}`,
       stop: async () => {
         await Promise.all([engine.close(), client.close(), targetClient.close()]);

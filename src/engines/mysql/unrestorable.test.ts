@@ -49,6 +49,11 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
     ],
     ['a text as a date', "d VARCHAR(20) DEFAULT '2024-02-30', v DATE AS (d) STORED", "sql_mode = ''"],
     ['the year of a text', "d VARCHAR(20) DEFAULT '2024-02-30', v INT AS (YEAR(d)) STORED", "sql_mode = ''"],
+    [
+      'a backslash',
+      "d INT DEFAULT 1, v VARCHAR(20) AS (CONCAT(d, '\\\\')) STORED",
+      "sql_mode = 'NO_BACKSLASH_ESCAPES'",
+    ],
   ])('a backup names a stored column that a restore computes differently: %s', async (_what, columns, setting) => {
     await create(`CREATE TABLE t (id INT, ${columns}); SET ${setting}; INSERT INTO t (id) VALUES (1);`);
     const dumped = await dumpParts(engine, made(source), context());
@@ -95,6 +100,31 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
       'CREATE TABLE t (a INT AS (1) STORED, b INT AS (2)); INSERT INTO t VALUES (), ()',
       /all its columns are generated/,
     ],
+    [
+      'a trigger that ends in a comment',
+      "CREATE TABLE t (a INT); \nDELIMITER $\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @a = 1 -- it's one\n$",
+      /trigger made\.g: its body ends in a comment/,
+    ],
+    [
+      'an event that ends in a comment',
+      '\nDELIMITER $\nCREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO SET @a = 1 # one\n$',
+      /event made\.e: its body ends in a comment/,
+    ],
+    [
+      'a procedure that ends in a comment',
+      '\nDELIMITER $\nCREATE PROCEDURE p() SELECT 1 -- one\n$',
+      /procedure made\.p: its body ends in a comment/,
+    ],
+    [
+      'an event with HIGH_NOT_PRECEDENCE',
+      "SET sql_mode = 'HIGH_NOT_PRECEDENCE'; CREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1",
+      /event made\.e: it has the sql_mode HIGH_NOT_PRECEDENCE/,
+    ],
+    [
+      'values of partitions in latin1',
+      "SET NAMES utf8mb4; CREATE TABLE t (a VARCHAR(9) CHARACTER SET latin1) PARTITION BY LIST COLUMNS (a) (PARTITION p VALUES IN ('ä'), PARTITION q VALUES IN (NULL))",
+      /table made\.t: the values of its partitions .* its column 'a' is not in UTF-8/,
+    ],
   ])('a backup refuses %s, which no server restores', async (_what, sql, message) => {
     await create(sql);
     await expect(preflightOf(engine, made(source), context())).rejects.toMatchObject({
@@ -120,6 +150,42 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
       }
     },
   );
+
+  test('a restore keeps what resembles programs and partitions that are refused', async () => {
+    await create(`SET NAMES utf8mb4; SET sql_mode = 'HIGH_NOT_PRECEDENCE';
+      CREATE EVENT kept ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' ON COMPLETION PRESERVE DISABLE DO SELECT '*/';
+      SET sql_mode = '';
+      CREATE TABLE t (a VARCHAR(9) CHARACTER SET utf8mb4) PARTITION BY LIST COLUMNS (a)
+        (PARTITION p VALUES IN ('ä') COMMENT = 'ö', PARTITION q VALUES IN (NULL));
+      CREATE TABLE u (\`ä\` VARCHAR(9) CHARACTER SET latin1) PARTITION BY LIST COLUMNS (\`ä\`) (PARTITION p VALUES IN ('a') COMMENT = 'ö');
+      INSERT INTO t VALUES ('ä'), (NULL); INSERT INTO u VALUES ('a');
+      DELIMITER $
+CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN -- it's "one"
+  SET @a = '*/', @b = '-- x'; /* end */ END $
+CREATE PROCEDURE p() SELECT '# none' $
+CREATE PROCEDURE q() SELECT 1 /* end */ $`);
+    const dumped = await dumpParts(engine, made(source), context());
+    expect((await restoreParts(engine, made(target), dumped, context())).losses).toEqual([]);
+    expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+  });
+
+  test('a column that allows NULL and has no default comes back without one', async () => {
+    const columns = [
+      'a INT',
+      'b VARCHAR(20)',
+      'c TEXT',
+      'd TIMESTAMP NULL',
+      'e JSON',
+      "f ENUM('a') COMMENT ' DEFAULT 1'",
+    ];
+    await create(`CREATE TABLE t (${columns.join(', ')}, g INT AS (a + 1), h INT);
+      ALTER TABLE t ${['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `ALTER ${name} DROP DEFAULT`).join(', ')};
+      INSERT INTO t (a, b, c, d, e, f) VALUES (1, 'b', 'c', NULL, '{}', NULL);`);
+    const dumped = await dumpParts(engine, made(source), context());
+    expect((await restoreParts(engine, made(target), dumped, context())).losses).toEqual([]);
+    expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+    await expect(target.sql('INSERT INTO made.t (b) VALUES (1)')).rejects.toThrow(/doesn't have a default value/);
+  });
 
   test('a CHECK that is not enforced is not checked', async () => {
     await create(`CREATE TABLE t (a TIMESTAMP, CHECK (HOUR(a) < 12) NOT ENFORCED); SET time_zone = '+10:00';

@@ -16,7 +16,7 @@ import { readTablesInBulk } from './readTablesInBulk.js';
 const ordinary = [
   "id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a VARCHAR(40) NOT NULL DEFAULT 'it''s', b TEXT, c JSON, d POINT",
   'a INT UNSIGNED ZEROFILL DEFAULT 7, b DECIMAL(10,3) NOT NULL DEFAULT 1.5, c DOUBLE DEFAULT -0.5, d FLOAT, e YEAR, f BIT(3), g TINYINT(1)',
-  "a TIMESTAMP NULL DEFAULT NULL, b TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), c DATETIME DEFAULT CURRENT_TIMESTAMP, d DATETIME ON UPDATE CURRENT_TIMESTAMP, e DATE DEFAULT '2024-01-31', f TIME(2)",
+  "a TIMESTAMP NULL DEFAULT NULL, z TIMESTAMP NOT NULL DEFAULT '0000-00-00 00:00:00', b TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), c DATETIME DEFAULT CURRENT_TIMESTAMP, d DATETIME ON UPDATE CURRENT_TIMESTAMP, e DATE DEFAULT '2024-01-31', f TIME(2)",
   "a ENUM('one', 'it''s', 'x,y') NOT NULL DEFAULT 'x,y', b SET('a', 'b') DEFAULT 'a,b', c CHAR(3) CHARACTER SET latin1, d VARCHAR(9) COLLATE utf8mb4_bin",
   "a INT COMMENT 'Straße, it''s (,)', `b ``c` INT, UNIQUE KEY z (a), KEY y (a DESC, `b ``c`), KEY x (`b ``c`) INVISIBLE COMMENT 'hid''den'",
   'a VARCHAR(300), b BLOB, PRIMARY KEY (a(10)), KEY (a(20), b(5)), c VARBINARY(20), d LONGTEXT, e TINYBLOB',
@@ -37,6 +37,7 @@ const special = [
   'a INT, b VARCHAR(20), KEY k ((a + 1)), FULLTEXT KEY f (b)',
   'a POINT NOT NULL SRID 4326, SPATIAL KEY (a)',
   'a INT INVISIBLE, b INT',
+  "a TIMESTAMP DEFAULT '2024-01-01 00:00:00'",
   'a INT | ENGINE=MyISAM',
   'a INT, KEY k (a) USING HASH | ENGINE=MEMORY',
   "a INT | STATS_PERSISTENT=0 COMMENT='x'",
@@ -81,7 +82,9 @@ describeWith({ mysql: mysqlMissing }, 'Definitions of tables, read from informat
   const parent = 'CREATE DATABASE d; USE d; CREATE TABLE parent (id INT, x INT, PRIMARY KEY (id, x), KEY (x));';
 
   test('are the same as those that SHOW CREATE TABLE shows', async () => {
-    await server.sql(`${parent} ${create(ordinary, 'o')} ${create(special, 's')}`);
+    await server.sql(
+      `SET time_zone = '+05:00', sql_mode = ''; ${parent} ${create(ordinary, 'o')} ${create(special, 's')}`,
+    );
     const [inBulk, shown] = [await tablesOf(true), await tablesOf(false)];
     const comparable = (all: ReadonlyMap<string, TableParts>) =>
       Object.fromEntries(

@@ -66,9 +66,16 @@ function columnText(row: Row): string | undefined {
 function defaultText({ value, nullable }: Row, type: string, extra: string): string | undefined {
   if (extra.startsWith('DEFAULT_GENERATED')) return now.test(value ?? '') ? ` DEFAULT ${value}` : undefined;
   if (typeof value === 'string') {
-    return binaryTypes.test(type) || !isAscii(value) ? undefined : ` DEFAULT ${quoted(value)}`;
+    return binaryTypes.test(type) || !isAscii(value) || dependsOnTimeZone(type, value)
+      ? undefined
+      : ` DEFAULT ${quoted(value)}`;
   }
   return nullable === 'YES' && !withoutDefault.test(type) ? ' DEFAULT NULL' : '';
+}
+
+/** information_schema shows the default as the session wrote it that created the table, in the time zone of that session. */
+function dependsOnTimeZone(type: string, value: string): boolean {
+  return /^timestamp\b/.test(type) && !value.startsWith('0000-00-00 ');
 }
 
 function indexText(rows: readonly Row[]): string | undefined {

@@ -23,6 +23,7 @@ import { programVersion, versionNumber } from '../../process/programVersion.js';
 import { warnOfHiddenSessions } from '../privileges/optionalPrivileges.js';
 import { readGrants, refuseMissingDumpPrivileges } from '../privileges/privileges.js';
 import { includedAccounts, withAccounts } from '../privileges/includedAccounts.js';
+import { dropDefaults } from '../dump/droppedDefaults.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
 import { rowModes } from '../dump/rowModes.js';
 import { readWideCharacters, type TableStatement } from '../dump/wideCharacters.js';
@@ -138,7 +139,7 @@ export async function preflightServer(
     return {
       ...{ report, server: session.server, texts, lastStatements, program: dump, users: accounts?.statements },
       rowModes: rowModes(definitions, dialect.product),
-      tableStatements: wide.statements,
+      tableStatements: [...wide.statements, ...dropDefaults(definitions, dialect.product)],
     };
   });
 }

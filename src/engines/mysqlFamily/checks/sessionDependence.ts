@@ -13,7 +13,8 @@ export type SessionDependence = {
  * - TIMESTAMP depends on the time zone, and TIME on the day if it is converted to a date;
  * - quotients depend on div_precision_increment, regular expressions on default_regex_flags;
  * - `sql_mode`: a text that becomes a date depends on ALLOW_INVALID_DATES, a difference of unsigned numbers on
- *   NO_UNSIGNED_SUBTRACTION, and CHAR on PAD_CHAR_TO_FULL_LENGTH. With `modes` false these are left out.
+ *   NO_UNSIGNED_SUBTRACTION, CHAR on PAD_CHAR_TO_FULL_LENGTH, and a literal with a backslash on NO_BACKSLASH_ESCAPES. With
+ *   `modes` false these are left out.
  */
 export function sessionDependence(
   parts: ReadonlyMap<string, string>,
@@ -37,7 +38,8 @@ export function sessionDependence(
     (/^(?:date|datetime)\b/i.test(column) || words.some((word) => ofDates.has(word)));
   const depends = (expression: string, column?: string) => {
     const words = wordsOf(expression);
-    return words.some((word) => unstable.has(word)) || makesDates(words, column);
+    const hasBackslash = modes && expression.includes('\\');
+    return hasBackslash || words.some((word) => unstable.has(word)) || makesDates(words, column);
   };
   const found = new Set<string>();
   for (let before = -1; before < found.size;) {

@@ -51,6 +51,20 @@ describeWith(
 
     test.each<[what: string, statements: string, message: RegExp, help: RegExp, repair: string]>([
       [
+        "a trigger with a text with '*/' after a comment",
+        `${table} \nDELIMITER $\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN /* c */ SET @a = '*/'; END $\nDELIMITER ;\n`,
+        /trigger d\.g: its body has a comment and later a text with '\*\/'/,
+        /CONCAT\('\*', '\/'\)/,
+        'DROP TRIGGER `d`.`g`;',
+      ],
+      [
+        "an event with a text with '*/' after a comment",
+        `${table} \nDELIMITER $\nCREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO BEGIN /* c */ SET @a = '/* d */'; END $\nDELIMITER ;\n`,
+        /event d\.e: its body has a comment and later a text with '\*\/'/,
+        /CONCAT\('\*', '\/'\)/,
+        'DROP EVENT `d`.`e`;',
+      ],
+      [
         'a trigger whose column is gone',
         `${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET new.a = NEW.c; ALTER TABLE t DROP COLUMN c;`,
         /trigger d\.g: its table 't' has no column 'c'.*1054/,

@@ -7,9 +7,11 @@ import { brokenForeignKeys } from './brokenForeignKeys.js';
 import { generatedExpression } from './expressions.js';
 import { sequencesInDefaults } from './needs.js';
 import type { Definitions, TriggerTexts } from './readDefinitions.js';
+import { partitionsWithOtherValues } from './partitionValues.js';
 import { sqlWords } from './sqlWords.js';
 import { subtractsFromUnsigned } from './unsignedDifference.js';
 import type { Unrestorable } from './unrestorable.js';
+import { unrestorablePrograms } from './unrestorablePrograms.js';
 
 export type Circumstances = {
   readonly nameCase?: Inventory['nameCase'] | undefined;
@@ -53,7 +55,8 @@ function problemsOf(
     ...(escapesDatabases ? undumpableDatabases(catalog) : eventsInUndumpableDatabases(catalog)),
     ...endlessEvents(definitions),
     ...brokenTriggers(catalog, definitions),
-    ...(product === 'MySQL' ? tablesWithoutValues(definitions) : []),
+    ...unrestorablePrograms(definitions, product),
+    ...(product === 'MySQL' ? [...tablesWithoutValues(definitions), ...partitionsWithOtherValues(definitions)] : []),
     ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
     ...lateSequences(catalog, definitions),
     ...checkOptionsOnLaterViews(catalog),
