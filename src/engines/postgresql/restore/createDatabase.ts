@@ -157,8 +157,8 @@ function archivedLiteral(
   throw new StowageError('TOOL_FAILED', `The archive does not have the setting '${name}' of the database.`);
 }
 
-/** `"$user", public` has the elements `$user` and `public`. */
-function elementsOf(list: string): readonly string[] {
+/** The elements of a list in a setting: `"$user", public` has the elements `$user` and `public`. */
+export function elementsOf(list: string): readonly string[] {
   return [...list.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(([, quoted, plain = '']) =>
     quoted === undefined ? plain : quoted.replaceAll('""', '"'),
   );

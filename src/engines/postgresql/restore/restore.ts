@@ -158,13 +158,25 @@ function judge(
     const problem = toolProblem(lines, 'RESTORE');
     const options = { ...toolOutput(end.tool), ...problem?.wayOut };
     if (problem === undefined) return new StowageError('TOOL_FAILED', `pg_restore ${howItEnded(end.tool)}.`, options);
+    const help = isRefresh(failedEntry) ? { help: failedRefresh } : {};
     const where =
       failedEntry === undefined || failedEntry === 'INITIALIZING'
         ? ''
         : ` in the section ${sectionOf(failedEntry)}, at ${objectOf(failedEntry)}`;
-    return new StowageError(problem.code, asSentence(`pg_restore failed${where}: ${problem.sentence}`), options);
+    return new StowageError(problem.code, asSentence(`pg_restore failed${where}: ${problem.sentence}`), {
+      ...options,
+      ...help,
+    });
   });
 }
+
+/** An archive has no rows of a materialized view, so pg_restore runs its query, after all rows of tables. */
+function isRefresh(entry: string | undefined): boolean {
+  return entry !== undefined && objectOf(entry).startsWith('MATERIALIZED VIEW DATA ');
+}
+
+const failedRefresh =
+  'The query of this materialized view fails with the rows of the backup. REFRESH MATERIALIZED VIEW shows this at the source too. Correct the view or the rows there, or drop the view, and take a new backup. The tables of the restored database have all rows; its settings and privileges are not set yet.';
 
 /** "TABLE public orders admin" of "215; 1259 16385 TABLE public orders admin". */
 function objectOf(entry: string): string {

@@ -165,6 +165,57 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     });
   });
 
+  test('a library that only the source has is named, and so are settings that the account may not set', async () => {
+    const backup = await dumped(
+      "CREATE TABLE t (a int); ALTER DATABASE shop SET session_preload_libraries = 'pgcrypto'",
+    );
+    await expect(preflight(newer, backup)).rejects.toMatchObject({
+      code: 'TARGET_UNFIT',
+      message: expect.stringContaining("cannot load the library 'pgcrypto'"),
+    });
+    await preflight(small, backup);
+    const restore = () => engine.restorePreflight(asRestorer(small), { inventory: backup.inventory }, context());
+    await small.sql(
+      'postgres',
+      'DO $$ BEGIN CREATE ROLE owner; EXCEPTION WHEN duplicate_object THEN END $$; GRANT owner TO restorer',
+    );
+    await expect(restore()).rejects.toMatchObject({
+      code: 'SERVICE_PRIVILEGE',
+      message: expect.stringContaining('may not set: session_preload_libraries.'),
+      help: 'Run on the target: GRANT SET ON PARAMETER "session_preload_libraries" TO restorer;',
+    });
+    await small.sql('postgres', 'GRANT SET ON PARAMETER session_preload_libraries TO restorer');
+    await restore();
+    await small.sql('postgres', 'REVOKE SET ON PARAMETER session_preload_libraries FROM restorer');
+  });
+
+  test('a materialized view whose query fails now is named with what to do', async () => {
+    const backup = await dumped(`CREATE TABLE t (a int); INSERT INTO t VALUES (1);
+      CREATE MATERIALIZED VIEW "Shares" AS SELECT 1 / a AS share FROM t; UPDATE t SET a = 0`);
+    expect((await preflight(small, backup)).warnings.join()).toMatch(/fails if a query fails now.*public\.Shares\.$/);
+    const failed = await restoreAll(engine, small.connection(), backup, context()).catch((error: unknown) => error);
+    expect(failed).toMatchObject({
+      message: expect.stringMatching(/at MATERIALIZED VIEW DATA Shares .*division by zero/),
+      help: expect.stringContaining('REFRESH MATERIALIZED VIEW'),
+    });
+  });
+
+  test('a login event trigger that refuses the account is named', async () => {
+    await newer.sql('postgres', 'CREATE DATABASE shop');
+    await newer.sql(
+      'shop',
+      `CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF current_setting('application_name') LIKE 'stowage%' THEN RAISE 'not for you, Ada'; END IF; END $$;
+       CREATE EVENT TRIGGER "Doorkeeper" ON login EXECUTE FUNCTION refuse()`,
+    );
+    const refused = dumpAll(engine, newer.connection({ databases: ['shop'] }), context());
+    await expect(refused).rejects.toMatchObject({
+      code: 'SERVICE_AUTH',
+      message: expect.stringMatching(/^A login event trigger of the database 'shop' refused the login\.(?!.*Ada)/),
+      help: expect.stringContaining('ALTER EVENT TRIGGER'),
+    });
+  });
+
   describe('an existing database', () => {
     test.each(['ALLOW_CONNECTIONS false', 'IS_TEMPLATE true'])('with %s is found', async (option) => {
       const backup = await dumped('CREATE TABLE t (a int)');

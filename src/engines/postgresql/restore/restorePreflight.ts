@@ -9,6 +9,8 @@ import type { Session } from '../session/session.js';
 import { refuseClosedSchemas } from './closedSchemas.js';
 import { collationsWarning, refuseMissingLocales } from './locales.js';
 import { needsOf } from './needsOf.js';
+import { refuseMissingLibraries } from './preloadedLibraries.js';
+import { refuseUnsettableSettings } from './refuseUnsettableSettings.js';
 import { settingsWarning } from './unknownSettings.js';
 import { refuseSuperuserObjects } from './superuserObjects.js';
 import { labelsWarning, locksWarning } from './targetServer.js';
@@ -28,6 +30,8 @@ export async function checkRestore(session: Session, { inventory }: RestoreRequi
   const missing = await missingRoles(session, inventory);
   await refuseUncreatableRoles(session, missing);
   await refuseClosedSchemas(session, needsOf(inventory, creatorNeed));
+  await refuseUnsettableSettings(session, inventory);
+  await refuseMissingLibraries(session, inventory);
   const warnings = [
     ...rolesWarning(missing),
     ...membersWarning(await missingMembers(session, inventory)),
@@ -117,7 +121,7 @@ function viewsWarning({ databases }: Inventory): readonly string[] {
   if (names.length === 0) return [];
   const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
   return [
-    `The restore fills these materialized views from their queries, so they do not show the rows that they had at the source if those were older: ${names.slice(0, 20).join(', ')}${more}.`,
+    `The restore fills these materialized views from their queries. So it fails if a query fails now, and the views do not show the rows that they had at the source if those were older: ${names.slice(0, 20).join(', ')}${more}.`,
   ];
 }
 

@@ -97,9 +97,12 @@ export async function openSessionAt(
   throw new Error('There is no database to connect to.');
 }
 
-/** 3D000: no such database. 42501: no CONNECT privilege. 55000: it accepts no connections. 28000: pg_hba.conf. */
+/**
+ * 3D000: no such database. 42501: no CONNECT privilege. 55000: it accepts no connections. 28000: pg_hba.conf. A login event
+ * trigger belongs to one database.
+ */
 function mayBeAnotherDatabase(error: unknown): boolean {
-  return ['3D000', '42501', '55000', '28000'].includes(sqlStateOf(error) ?? '');
+  return ['3D000', '42501', '55000', '28000'].includes(sqlStateOf(error) ?? '') || isOfLoginTrigger(error);
 }
 
 function usualDatabases({ databases, username }: ServiceConnection): readonly string[] {
@@ -147,7 +150,7 @@ export async function logIn(
     await line
       .logIn(loginOf(connection, database, options.applicationName ?? 'stowage'), limits)
       .catch((error: unknown) => {
-        throw asSessionError(connection, signal, error);
+        throw withLoginTrigger(database, asSessionError(connection, signal, error));
       });
     const version = await readServerVersion(connection, (sql) => query(sql, [], { maxBytes: loginAnswerBytes }));
     const settings = [...unlimited(version.major), ...independentSettings];
@@ -181,6 +184,23 @@ const independentSettings = [
 function asSessionError(connection: ServiceConnection, signal: AbortSignal, error: unknown): unknown {
   if (signal.aborted || !(error instanceof ConversationError)) return error;
   return asServiceError(connection, error);
+}
+
+/** Of all code of a customer, only event triggers for logins (since version 17) run during a login, and may RAISE. */
+function isOfLoginTrigger(error: unknown): boolean {
+  return sqlStateOf(error)?.startsWith('P0') === true;
+}
+
+function withLoginTrigger(database: string, error: unknown): unknown {
+  if (!(error instanceof StowageError) || !isOfLoginTrigger(error)) return error;
+  return new StowageError(
+    'SERVICE_AUTH',
+    `A login event trigger of the database '${database}' refused the login. Its text may hold data and is left out.`,
+    {
+      help: "The log of the server has the text. Let the trigger accept the account of the service, or disable it (ALTER EVENT TRIGGER … DISABLE). SELECT evtname FROM pg_event_trigger WHERE evtevent = 'login' shows its name.",
+      ...{ details: error.details, cause: error.cause },
+    },
+  );
 }
 
 /** Opens a session for `work`, and always closes it. */
