@@ -153,13 +153,17 @@ describe('bad input over WebSocket', () => {
     await withClient(async (client) => expect(await results(client, '{ hello }')).toHaveLength(1));
   });
 
-  test.each(['not JSON hunter2', '{"type":"nonsense"}'])('%j closes the socket without repeating it', async (text) => {
-    const { socket, closed } = await rawSocket({ authorization: token });
-    socket.send(text);
-    const { code, reason } = await closed;
-    expect(code).toBe(4400);
-    expect(reason).not.toContain('hunter2');
-  });
+  const deep = `{"type":"ping","payload":{"a":${'['.repeat(100)}${']'.repeat(100)}}}`;
+  test.each(['not JSON hunter2', '{"type":"nonsense"}', deep])(
+    '%j closes the socket without repeating it',
+    async (text) => {
+      const { socket, closed } = await rawSocket({ authorization: token });
+      socket.send(text);
+      const { code, reason } = await closed;
+      expect(code).toBe(4400);
+      expect(reason).not.toContain('hunter2');
+    },
+  );
 
   test('a defect is INTERNAL with a correlation id', async () => {
     await withClient(async (client) => {

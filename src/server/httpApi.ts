@@ -10,14 +10,15 @@ import { expressMiddleware } from '@as-integrations/express5';
 import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { GraphQLSchema } from 'graphql';
+import { badInput } from '../errors.js';
 import { apiError, type ErrorLog } from './apiError.js';
 import { checkDocumentText } from './checkDocumentText.js';
 import { answerErrors } from './http/answerErrors.js';
 import { Answers } from './http/answers.js';
 import { checkedOperations } from './http/checkedOperations.js';
 import { contextOf } from './http/httpContext.js';
-import { refuseDeepJson } from './http/refuseDeepJson.js';
 import { signedInOnly, type SignedInOnlyOptions } from './http/signedInOnly.js';
+import { hasTooManyLevels, jsonLevels } from './jsonLevels.js';
 import { KnownDocuments } from './knownDocuments.js';
 import { operationLimits } from './operationLimits.js';
 import { withoutLimit, type Patiently } from './patiently.js';
@@ -69,7 +70,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   return {
     handlers: [
       signedInOnly(options),
-      express.json({ limit: options.maxBodyBytes, verify: (_request, _response, body) => refuseDeepJson(body) }),
+      express.json({ limit: options.maxBodyBytes, verify: checkJson }),
       inTurn,
       patient(execute, patiently),
       answerErrors(log),
@@ -81,6 +82,14 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
 /** Middleware whose work waits for the database within the limit of one request. */
 function patient(handle: RequestHandler, patiently: Patiently): RequestHandler {
   return (request, response, next) => patiently(() => handle(request, response, next), contextOf(response).viewerKey);
+}
+
+/** Checks a body before it is parsed. Other encodings than UTF-8 are no JSON (RFC 8259, section 8.1). */
+function checkJson(_request: unknown, _response: unknown, body: Buffer, encoding: string): void {
+  const hint = 'Send a JSON object in UTF-8 with query, variables and operationName.';
+  if (encoding !== 'utf-8') throw badInput([{ path: 'request', problem: 'is not JSON in UTF-8', hint }]);
+  if (!hasTooManyLevels(body)) return;
+  throw badInput([{ path: 'request', problem: `has more than ${jsonLevels} levels of arrays and objects`, hint }]);
 }
 
 /** Parsing and checking a document takes time too, so it waits for its turn. */

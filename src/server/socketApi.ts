@@ -12,6 +12,7 @@ import type { BrowserSignIn } from './browserSignIn.js';
 import { clientAddressOf, identifyClient } from './client/clientOf.js';
 import type { TrustedProxies } from './client/trustedProxies.js';
 import type { Shares } from './fairness/shares.js';
+import { hasTooManyLevels } from './jsonLevels.js';
 import type { ServerMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
 import type { PendingConnections } from './pendingConnections.js';
@@ -160,7 +161,9 @@ function serveSocket(
   );
   socket.on('message', (data: RawData) => {
     keptAlive.isAlive();
-    pace.take(textOf(data));
+    const text = textOf(data);
+    if (hasTooManyLevels(Buffer.from(text))) socket.close(CloseCode.BadRequest, 'The message has too many levels.');
+    else pace.take(text);
   });
   // After a broken or too large frame, ws closes the socket with the right code, and emits 'close'.
   socket.on('error', () => undefined);

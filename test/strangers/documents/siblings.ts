@@ -160,6 +160,7 @@ function longNamesAndErrors({ ids }: StrangersGround): readonly HostileDocument[
       name: 'a variable with 300,000 levels',
       query: nodes('id'),
       variables: `{"ids":${'['.repeat(300_000)}${']'.repeat(300_000)}}`,
+      code: 'BAD_INPUT',
     },
   ];
 }
@@ -187,7 +188,11 @@ function documentsThatAreHardToCheck(): readonly HostileDocument[] {
     );
   return [
     { name: 'one field 1,900 times', query: `{ ${repeated(1_900, '__typename')} }` },
-    { name: 'one field with a selection 480 times', query: `{ ${repeated(480, 'me { name }')} }` },
+    {
+      name: 'one field with a selection 480 times',
+      query: `{ ${repeated(480, 'me { name }')} }`,
+      code: 'TOO_COMPLEX',
+    },
     { name: 'two names for one field', query: `{ me { ${repeated(900, 'subject')} ${repeated(900, 'name')} } }` },
     { name: 'fragments that include the next one twice', query: `{ me { ...F0 } } ${chain(150, 'name').join(' ')}` },
     { name: 'a circle of fragments', query: `{ me { ...F0 } } ${chain(100, '...F0').join(' ')}`, code: 'BAD_INPUT' },
