@@ -164,10 +164,17 @@ export async function possiblyLate(manager: EntityManager, now: Date): Promise<r
      WHERE service.removed_at IS NULL AND newest.started_at IS NOT NULL
      GROUP BY service.id, newest.started_at`,
   );
-  return rows.flatMap(({ id, objectiveMs, schedules, dataAsOf }) => {
-    const shortestGapMs = () => Math.min(...schedules.map((schedule) => gaps.gapMs(schedule, now) ?? Infinity));
-    return dataAsOf.getTime() + (objectiveMs ?? shortestGapMs()) < now.getTime() ? [id] : [];
-  });
+  const late: string[] = [];
+  for (const { id, objectiveMs, schedules, dataAsOf } of rows) {
+    const limitMs = objectiveMs ?? (await shortestGapMs(schedules, now));
+    if (dataAsOf.getTime() + limitMs < now.getTime()) late.push(id);
+  }
+  return late;
+}
+
+async function shortestGapMs(schedules: readonly Schedule[], now: Date): Promise<number> {
+  const all = await gaps.gapsMs(schedules, now);
+  return Math.min(...all.map((gapMs) => gapMs ?? Infinity));
 }
 
 type Schedule = { readonly normalized: string; readonly timeZone: string };
@@ -180,12 +187,13 @@ async function plannedProtections(
   const planIds = plans.map(({ id }) => id);
   const usual = await usualDurationsMs(manager, planIds);
   const failures = await consecutiveFailures(manager, plans);
+  const longest = await gaps.gapsMs(plans, now);
   return new Map(
-    plans.map((plan) => [
+    plans.map((plan, index) => [
       plan.id,
       {
         paused: plan.paused,
-        longestGapMs: gaps.gapMs(plan, now),
+        longestGapMs: longest[index],
         usualDurationMs: usual.get(plan.id),
         consecutiveFailures: failures.get(plan.id) ?? [],
       },
