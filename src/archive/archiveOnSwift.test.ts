@@ -90,7 +90,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     await expectIdentical();
   });
 
-  test('is whole in its listing, and older versions refuse its backup.json', async () => {
+  test('is listed with all its bytes, and its backup.json has a format version that older versions refuse', async () => {
     expect(await readBackupDocument(storage, backup.folder)).toMatchObject({ formatVersion: 5 });
     const found: FoundInContainer[] = [];
     for await (const each of foldersBelow(storage, '', signal)) found.push(each);

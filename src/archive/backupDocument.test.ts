@@ -58,7 +58,7 @@ describeWith({ mariadb: mariadbMissing }, 'backup.json', () => {
     expect(compareInventories(blind as typeof taken.inventory, taken.inventory).differences).toEqual([]);
   });
 
-  test('is written without indentation if it would be too large to be read, and then without definitions', async () => {
+  test('loses its indentation if it is too large to be read, and its definitions if it is still too large', async () => {
     await server.sql('CREATE DATABASE plain; CREATE TABLE plain.t (a INT); CREATE VIEW plain.v AS SELECT 1 AS a;');
     const { document } = await backup(['plain']);
     const [indented, inOneLine] = [serializeBackupDocument(document).length, JSON.stringify(document).length + 1];

@@ -24,7 +24,7 @@ export type FoundFolder = {
   /** The sizes of the parts in the listing. A large object has the size of its segments, even if they are missing. */
   readonly partsBytes: number;
   readonly segmentsBytes: number;
-  /** The sizes in the listing of all manifests of segments: each has the size of the segments that it names. */
+  /** The sum of the listed sizes of all manifests. A manifest is listed with the size of the segments that it names. */
   readonly manifestBytes: number;
   /** All bytes, each counted once. */
   readonly sizeBytes: number;

@@ -248,7 +248,7 @@ describe('the schema of the API', () => {
   test('lets an operator dust, and refuses a viewer because the role is too low', async () => {
     expect((await run('mutation { dust(id: "1") { id } }', memberOfP1('OPERATOR'))).errors).toBeUndefined();
     const { errors } = await run('mutation { dust(id: "1") { id } }', memberOfP1('VIEWER'));
-    expect(errors[0]?.message).toBe('dust needs the role OPERATOR there; yours is VIEWER.');
+    expect(errors[0]?.message).toBe('dust needs the role OPERATOR for this object; your role is VIEWER.');
   });
 
   test('gives the same answer for a missing thing and for an invisible one', async () => {

@@ -3,7 +3,6 @@ import { StowageError } from '../errors.js';
 
 /** An operation that was refused because of the rights of its caller. */
 export type Refusal = {
-  /** The name of the operation. */
   readonly operation: string;
   /** The project in which the role of the caller is too low. Null: no project, or the caller does not see it. */
   readonly projectId: string | null;

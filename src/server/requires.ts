@@ -13,15 +13,16 @@ import { hasRole, roles, type Role } from './viewer.js';
 export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
 
 /**
- * Declares the requirement for the caller of an operation. The schema cannot be built if a Query, Mutation or Subscription has none.
+ * Declares the requirement for the caller of an operation. The schema cannot be built if a Query, Mutation or
+ * Subscription has none.
  *
  *     @Mutation(() => BackupJobType)
  *     @Requires('OPERATOR')
  *     async cancelBackupJob(@Arg('id', () => ID) id: string, @Call() call: OperationCall) {
  *       const job = await authorizedRow(call, manager, backupJobLookup, id);
  *
- * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorizedRow`, because only the
- * resolver knows the object. A list is limited by `visibleRows`, a query of one object by `visibleRow`.
+ * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorizedRow`, because
+ * only the resolver knows the object. A list is limited by `visibleRows`, a query of one object by `visibleRow`.
  */
 export function Requires(requirement: Requirement): MethodDecorator {
   return Extensions({ requires: requirement });
@@ -31,9 +32,9 @@ export function Requires(requirement: Requirement): MethodDecorator {
 export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
 
 /**
- * Passes if the role is at least the one that the operation declares. Undefined: the object does not exist or is not visible. Throws
- * NOT_FOUND for it (with the same message), FORBIDDEN if the role is too low. With the place of an object that exists, the audit
- * records a refusal.
+ * Passes if the role is at least the one that the operation declares. Undefined: the object does not exist or is not
+ * visible. Throws NOT_FOUND for it (with the same message), FORBIDDEN if the role is too low. If `place` is given, the
+ * object exists but is not visible. In this case the audit records a refusal.
  */
 export function authorizeRole(
   call: OperationCall,
@@ -54,7 +55,7 @@ export function authorizeRole(
 export function demandRole({ info }: OperationCall, role: Role, needed: Role, projectId?: string): void {
   if (hasRole(role, needed)) return;
   const { fieldName: operation } = info;
-  const message = `${operation} needs the role ${needed} there; yours is ${role}.`;
+  const message = `${operation} needs the role ${needed} for this object; your role is ${role}.`;
   const detail = `It needs the role ${needed}; that of the caller is ${role}.`;
   const error = new StowageError('FORBIDDEN', message, { details: { needed, role } });
   throw asRefusal(error, { operation, projectId: projectId ?? null, detail });
@@ -65,7 +66,10 @@ export function canSee<Row>({ viewer }: RequestContext, row: Row, scopeOf: Scope
   return roleAt(viewer, scopeOf(row)) !== undefined;
 }
 
-/** Enforces SIGNED_IN and INSTALLATION. Throws if an operation declares nothing. Called when the schema is built. */
+/**
+ * Enforces INSTALLATION; `signedInOnly` has already checked the sign-in. Throws if an operation declares nothing. Called
+ * when the schema is built.
+ */
 export function guardOperations(schema: GraphQLSchema): void {
   const undeclared: string[] = [];
   for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
@@ -109,7 +113,7 @@ function assertInstallation(context: RequestContext, operation: string): void {
 function declaredRequirement(info: GraphQLResolveInfo): Requirement {
   const requirement = info.parentType.getFields()[info.fieldName]?.extensions['requires'];
   if (isRequirement(requirement)) return requirement;
-  throw new Error(`${info.fieldName} calls authorize but is no operation that declares @Requires(…).`);
+  throw new Error(`${info.fieldName} calls authorizeRole, but does not declare @Requires(…).`);
 }
 
 function isRequirement(value: unknown): value is Requirement {

@@ -67,7 +67,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       for (const part of prepared.report.parts) {
         const running = await prepared.dump(part, context());
         const chunks: Buffer[] = [];
-        // All chunks lie in the same memory.
+        // Each chunk is copied, because the next chunk may use the same memory.
         for await (const chunk of running.stored) chunks.push(Buffer.from(chunk));
         await running.counting?.end(0);
         const { failure, storedSizeBytes, sizeBytes } = await running.ended;

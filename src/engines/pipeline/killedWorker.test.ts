@@ -38,7 +38,7 @@ const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefi
 
   test.each([1, 2, 3])('that is killed before its child has requested the parent-death signal (%d)', async () => {
     const seconds = String(600 + Math.random());
-    const worker = start('toolProcess.ts', ['/bin/sleep', seconds], { FIRST: 'frozen' });
+    const worker = start('toolProcess.ts', ['/bin/sleep', seconds], { TOOL_STATE: 'frozen' });
     const { value } = (await linesOf(worker).next()) as { value: string };
     await kill(worker);
     const frozen = Number(value);

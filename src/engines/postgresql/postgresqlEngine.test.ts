@@ -132,7 +132,7 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'the engine for
     });
   });
 
-  test('never leaves a copy more open than its source if a role is missing', async () => {
+  test('never grants more on the copy than on its source, even if a role is missing', async () => {
     await sql(
       'CREATE ROLE gone; CREATE TABLE closed (); CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN 1; REVOKE ALL ON FUNCTION f() FROM PUBLIC; GRANT EXECUTE ON FUNCTION f() TO gone',
     );
@@ -153,7 +153,7 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'the engine for
     await of(target).sql('postgres', 'DROP DATABASE shop; DROP ROLE gone');
   });
 
-  test('restores with a newer pg_restore, whose unknown setting loses nothing', async () => {
+  test('restores with a newer pg_restore, although the server does not know a setting that it sends', async () => {
     const newer = createPostgresqlEngine({ tools: { folders: [postgresBin('18')] } });
     const dumped = await dumpAll(newer, shop(), context());
     expect(dumped.parts.map(({ part }) => part.tool?.version)).toEqual([

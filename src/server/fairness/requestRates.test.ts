@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { rateHeaders, RequestRates } from './requestRates.js';
 
-test('a viewer and an address have a bucket each, which is refilled evenly', () => {
+test('each viewer and each network of an address has its own bucket, which is refilled evenly', () => {
   let now = 0;
   const rates = new RequestRates({ requestsOfViewer: 60, requestsOfAddress: 120 }, () => now);
   for (let sent = 0; sent < 60; sent += 1) expect(rates.ofViewer('anna').isExceeded).toBe(false);
@@ -20,7 +20,7 @@ test('a viewer and an address have a bucket each, which is refilled evenly', () 
   expect(rates.ofAddress('2001:db8::2').isExceeded).toBe(true);
 });
 
-test('the headers name each limit, what is left and when', () => {
+test('the headers contain each limit, the remaining requests and the seconds until the reset', () => {
   const rates = new RequestRates({ requestsOfViewer: 60, requestsOfAddress: 120 }, () => 0);
   expect(rateHeaders([rates.ofViewer('anna'), rates.ofAddress('192.0.2.7')])).toEqual({
     'RateLimit-Policy': '"viewer";q=60;w=60, "address";q=120;w=60',

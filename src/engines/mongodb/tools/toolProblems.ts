@@ -51,7 +51,7 @@ const meanings: readonly (readonly [RegExp, Pick<ToolProblem, 'code' | 'help' | 
     /upgradeDowngradeViewlessTimeseries|collMod|renameCollection|resharding/i,
     {
       code: 'TOOL_FAILED',
-      help: 'The definition of a collection changed during the backup, which the oplog of the backup cannot repeat. The backup is tried again.',
+      help: 'The definition of a collection changed during the backup. The oplog of the backup cannot replay this change. The backup is tried again.',
       retriable: true,
     },
   ],

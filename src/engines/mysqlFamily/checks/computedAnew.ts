@@ -86,7 +86,7 @@ function suspects(definitions: Definitions, of: ServerDialect['expressions']): r
       });
       if (generated.length === 0) return [];
       const unstable = sessionDependence(parts, of).columns;
-      // Whether a mode has changed the values in an index cannot be seen, and it rarely has.
+      // A mode rarely changes the values in an index, and the server does not show whether it did. So modes do not count.
       const unstableIndexes = sessionDependence(parts, of, { modes: false }).columns;
       const expressions = new Map(generated.map(({ column, expression }) => [column, expression]));
       return (

@@ -10,12 +10,10 @@ import { keyOf } from '../catalog/inventory.js';
 import { longStatements, type LongStatements } from './longStatements.js';
 import { openSession, serverErrorNumber, type Session, type SessionOptions } from '../session/session.js';
 
-/** A statement starts only if it may take this long. */
+/** A statement starts only if at least this much time is left for it. */
 const leastMs = 50;
-/**
- * How much of a table a server counts in a millisecond. This is the assumption until a large table has been counted.
- */
-const usualSpeed = 500_000;
+/** The assumed speed of a count, in bytes per millisecond, until a large table has been counted. */
+const usualBytesPerMs = 500_000;
 
 type Settings = Pick<SessionOptions, 'allowAddress' | 'conversations'> & { readonly dialect: Dialect };
 
@@ -99,9 +97,9 @@ async function startCounting(counter: Counter, tables: readonly TableToCount[]):
 }
 
 /**
- * False on a server with a binary log (or Galera). Such a server keeps the metadata locks of everything that a
- * transaction has read until the transaction ends. The locks are not kept if the session switches off its binary log,
- * which needs a privilege.
+ * Returns false on a server with a binary log (or Galera) if this session may not switch the log off. Such a server
+ * keeps the metadata locks of everything that a transaction has read until the transaction ends. The locks are not kept
+ * if the session switches off its binary log, which needs a privilege.
  */
 async function beginSnapshot(session: Session): Promise<boolean> {
   try {
@@ -128,7 +126,7 @@ async function countInTime(
   { counted, late, onWork }: Counts,
 ): Promise<void> {
   const waiting = inBatches(tables).map((work) => ({ work, neededMs: leastMs }));
-  let speed = usualSpeed;
+  let speed = usualBytesPerMs;
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const { work } = next;
     const neededMs = Math.max(next.neededMs, work.isLarge ? work.sizeBytes / speed : 0);

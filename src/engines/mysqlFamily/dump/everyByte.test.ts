@@ -235,7 +235,10 @@ DELIMITER ;`;
   });
 });
 
-/** Some text in each character set, as bytes. If possible, an ASCII byte is the second byte of a character. */
+/**
+ * Some text in each character set, as bytes. If possible, the second byte of a character is also an ASCII byte, because a
+ * reader with the wrong character set takes it for a backslash or a backtick.
+ */
 const characters = {
   latin1: 'e4',
   cp1251: 'c6',
@@ -251,8 +254,8 @@ const characters = {
 };
 
 /**
- * One of each kind of program, created by a client of that character set, with the text in strings, in names and at its
- * end.
+ * Creates one stored program of each kind as a client of that character set. The text is in strings, in names and at the
+ * end of the program.
  */
 function programs(set: string, text: string): Buffer {
   const x = Buffer.from(text, 'hex').toString('latin1');

@@ -7,11 +7,11 @@ import { serverSentence } from '../errors/serverSentences.js';
  * The most characters of one message that are buffered. One message may have many lines, because a value in it may have
  * line breaks.
  */
-const mostHeld = 16_384;
+const mostBufferedCharacters = 16_384;
 
 /**
- * Removes values from the output of the tools of MariaDB and MySQL. The client prints the failed statement between lines of
- * dashes, and then the error. Of the statement only its kind and its table are kept. A sentence of the server may
+ * Removes values from the output of the tools of MariaDB and MySQL. The client prints the failed statement between lines
+ * of dashes, and then the error. Only the kind and the table of the statement are kept. A sentence of the server may
  * contain line breaks inside a value, so it is held until the next message begins.
  * @param ours values that we sent ourselves; they are kept
  */
@@ -41,7 +41,7 @@ export function toolMessages(ours: readonly string[] = []): OutputFilter {
         return head === undefined ? [] : [head];
       }
       if (held === undefined) return line === '' ? [] : [plainLine(line)];
-      if (held.length < mostHeld) held = `${held}\n${line}`;
+      if (held.length < mostBufferedCharacters) held = `${held}\n${line}`;
       return [];
     },
     end: release,

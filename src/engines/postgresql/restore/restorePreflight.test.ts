@@ -103,7 +103,7 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     expect((await preflight(newer, backup)).warnings).not.toContainEqual(expect.stringContaining('locks'));
   });
 
-  test('an account that is no superuser is refused what it cannot restore', async () => {
+  test('an account without superuser rights is refused if it cannot restore an object or a privilege', async () => {
     const grants =
       'CREATE TABLE t (a int); GRANT SELECT ON t TO app WITH GRANT OPTION; SET ROLE app; GRANT SELECT ON t TO other';
     const granted = await dumped(`SET ROLE owner; ${grants}`);
@@ -165,7 +165,7 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     });
   });
 
-  test('a library that only the source has is named, and so are settings that the account may not set', async () => {
+  test('refuses a library that the target lacks, and settings that the account may not set', async () => {
     const backup = await dumped(
       "CREATE TABLE t (a int); ALTER DATABASE shop SET session_preload_libraries = 'pgcrypto'",
     );
@@ -189,7 +189,7 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     await small.sql('postgres', 'REVOKE SET ON PARAMETER session_preload_libraries FROM restorer');
   });
 
-  test('a materialized view whose query fails now is named with what to do', async () => {
+  test('a materialized view whose query fails now is named, and the hint states what to do', async () => {
     const backup = await dumped(`CREATE TABLE t (a int); INSERT INTO t VALUES (1);
       CREATE MATERIALIZED VIEW "Shares" AS SELECT 1 / a AS share FROM t; UPDATE t SET a = 0`);
     expect((await preflight(small, backup)).warnings.join()).toMatch(/fails if a query fails now.*public\.Shares\.$/);
@@ -242,7 +242,7 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     await source.sql('postgres', 'SET allow_system_table_mods = on; DELETE FROM pg_shseclabel');
   });
 
-  test('a database of another encoding comes back with a name that is not ASCII', async () => {
+  test('a database with another encoding and a name that is not ASCII is restored', async () => {
     await source.sql(
       'postgres',
       `CREATE DATABASE "é" TEMPLATE template0 ENCODING LATIN1; ALTER DATABASE "é" SET work_mem = '5MB'`,
