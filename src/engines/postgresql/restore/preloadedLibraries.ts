@@ -6,10 +6,18 @@ import { sqlStateOf } from '../errors/serverErrors.js';
 import type { Session } from '../session/session.js';
 import { elementsOf } from './createDatabase.js';
 
-/** A login loads the libraries of these settings. The value is the folder of names that have no folder. */
-const loading: Readonly<Record<string, string>> = {
-  session_preload_libraries: '',
-  local_preload_libraries: '$libdir/plugins/',
+const plugins = '$libdir/plugins/';
+
+/**
+ * The file that a login loads for a name in these settings. Undefined: none. Anybody may set local_preload_libraries, so a
+ * login loads only plugins for it. A superuser's LOAD would load every file, and must not.
+ */
+const fileOf: Readonly<Record<string, (library: string) => string | undefined>> = {
+  session_preload_libraries: (library) => library,
+  local_preload_libraries: (library) => {
+    const name = library.startsWith(plugins) ? library.slice(plugins.length) : library;
+    return name.includes('/') ? undefined : `${plugins}${name}`;
+  },
 };
 
 /**
@@ -21,11 +29,11 @@ export async function refuseMissingLibraries(session: Session, { databases }: In
   for (const { name: database, properties } of databases) {
     const ours = settingsOf(properties).filter(({ role }) => role === null || role === me?.['name']);
     for (const setting of ours) {
-      const folder = loading[setting.name.toLowerCase()];
-      if (folder === undefined || !('value' in setting)) continue;
+      const find = fileOf[setting.name.toLowerCase()];
+      if (find === undefined || !('value' in setting)) continue;
       for (const library of elementsOf(setting.value)) {
-        const file = library.includes('/') ? library : `${folder}${library}`;
-        if (await isLoadable(session, file)) continue;
+        const file = find(library);
+        if (file === undefined || (await isLoadable(session, file))) continue;
         throw new StowageError(
           'TARGET_UNFIT',
           `The database '${database}' has the setting ${setting.name}, and the target cannot load the library '${library}' that it names. Nobody could connect to the restored database.`,

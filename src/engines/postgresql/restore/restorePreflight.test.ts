@@ -189,6 +189,20 @@ describeWith({ 'postgresql-versions': postgresVersionsMissing }, 'before a resto
     await small.sql('postgres', 'REVOKE SET ON PARAMETER session_preload_libraries FROM restorer');
   });
 
+  test('loads no file but plugins for the setting that anybody may set', async () => {
+    const backup = await dumped(
+      "CREATE TABLE t (a int); ALTER DATABASE shop SET session_preload_libraries = 'pgcrypto'",
+    );
+    const planted = (library: string) => {
+      const text = JSON.stringify(backup.inventory).replaceAll('session_preload', 'local_preload');
+      const inventory = JSON.parse(text.replaceAll('pgcrypto', library)) as typeof backup.inventory;
+      return engine.restorePreflight(newer.connection(), { inventory }, context());
+    };
+    await planted('/tmp/missing');
+    await planted('$libdir/plugins/../missing');
+    await expect(planted('missing')).rejects.toMatchObject({ code: 'TARGET_UNFIT' });
+  });
+
   test('a materialized view whose query fails now is named, and the hint states what to do', async () => {
     const backup = await dumped(`CREATE TABLE t (a int); INSERT INTO t VALUES (1);
       CREATE MATERIALIZED VIEW "Shares" AS SELECT 1 / a AS share FROM t; UPDATE t SET a = 0`);
